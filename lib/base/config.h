@@ -1,0 +1,48 @@
+/* Settings: the process environment first, then one dotenv file.
+ *
+ * config.def is the register of all names; each row becomes one member of
+ * struct config. Values live as long as the process.
+ */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/buf.h"
+#include "base/view.h"
+
+/* The C type of a setting's value, by its kind:
+ * TEXT    any text without control characters; ABSENT when not set
+ * SECRET  the same, may come from NAME_FILE; never printed
+ * LIST    comma-separated texts, kept as one text; read it with view_cut()
+ * NUMBER  a decimal number within its bounds
+ * SWITCH  1, true, on, yes or 0, false, off, no
+ * CHOICE  one of the words in its help, kept as text */
+#define CONFIG_TYPE_TEXT struct view
+#define CONFIG_TYPE_SECRET struct view
+#define CONFIG_TYPE_LIST struct view
+#define CONFIG_TYPE_CHOICE struct view
+#define CONFIG_TYPE_NUMBER int64_t
+#define CONFIG_TYPE_SWITCH bool
+
+struct config {
+#define SETTING(NAME, member, KIND, standard, low, high, help) CONFIG_TYPE_##KIND member;
+#include "base/config.def"
+#undef SETTING
+};
+
+/* Where settings come from; tests give their own. */
+struct config_source {
+	char *const *environment; /* as environ */
+	struct view document_root; /* ABSENT: not known */
+};
+
+/* Reads all settings. On failure *ret is untouched and `error` holds one line
+ * with setting, file and line number, never the value.
+ * Refused: an unknown name with one of our prefixes (JWT_, JWKS_, TODO_,
+ * AUTH_), a bad value, a settings file that others can read, that belongs to
+ * neither this user nor root, or that lies below the document root. */
+CHECKED bool config_load(const struct config_source *source, struct config *ret, struct buf *error);
+
+/* Writes each setting with its default and help, as a dotenv sample. */
+void config_write_sample(struct buf *out);
+
+#endif

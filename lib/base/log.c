@@ -1,0 +1,150 @@
+/* The log: escaping, and one write per line. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+static struct view log_program = {"", 0};
+static enum log_format log_form = LOG_PLAIN;
+static enum log_level log_lowest = LOG_LEVEL_INFO;
+
+static const struct view LEVELS[] = {
+	[LOG_LEVEL_DEBUG] = {"debug", 5},
+	[LOG_LEVEL_INFO] = {"info", 4},
+	[LOG_LEVEL_WARNING] = {"warning", 7},
+	[LOG_LEVEL_ERROR] = {"error", 5},
+};
+
+/* A line under construction, without memory of its own to ask for. */
+struct line {
+	char text[LOG_LINE_MAX];
+	size_t len;
+};
+
+void log_open(const char *program, enum log_format format, enum log_level lowest)
+{
+	log_program = view_of(program);
+	log_form = format;
+	log_lowest = lowest;
+}
+
+/* False when `v` does not leave room for `spare` bytes more. */
+static bool line_add(struct line *line, struct view v, size_t spare)
+{
+	if (v.len + spare > sizeof(line->text) - line->len)
+		return false;
+	if (v.len > 0)
+		memcpy(line->text + line->len, v.ptr, v.len);
+	line->len += v.len;
+	return true;
+}
+
+/* The length of the UTF-8 character at the front, or 0 when there is none. */
+static size_t character_length(struct view v)
+{
+	for (size_t len = 1; len <= 4 && len <= v.len; len++) {
+		if (utf8_valid((struct view){v.ptr, len}))
+			return len;
+	}
+	return 0;
+}
+
+/* U+2028 and U+2029, which some readers take for the end of a line. */
+static bool is_separator(struct view character)
+{
+	return view_equal(character, VIEW("\xe2\x80\xa8")) || view_equal(character, VIEW("\xe2\x80\xa9"));
+}
+
+static const char HEX[] = "0123456789abcdef";
+
+/* A byte that belongs to no UTF-8 character; JSON has no way to say which. */
+static struct view escape_byte(char bad, bool json, char out[8])
+{
+	if (json)
+		return VIEW("\\ufffd");
+	memcpy(out, "\\x", 2);
+	out[2] = HEX[(unsigned char)bad >> 4];
+	out[3] = HEX[(unsigned char)bad & 15];
+	return (struct view){out, 4};
+}
+
+/* Escapes one character in JSON's manner, which the plain form shares. */
+static struct view escape(struct view character, char out[8])
+{
+	const unsigned char *byte = (const unsigned char *)character.ptr;
+	unsigned int code = character.len == 1   ? byte[0]
+	                    : character.len == 2 ? (byte[0] & 0x1fu) << 6 | (byte[1] & 0x3fu)
+	                                         : 0x2000u | (byte[1] & 0x3fu) << 6 | (byte[2] & 0x3fu);
+
+	if (code == '\\' || code == '"') {
+		out[0] = '\\';
+		out[1] = (char)code;
+		return (struct view){out, 2};
+	}
+	memcpy(out, "\\u", 2);
+	for (int i = 0; i < 4; i++)
+		out[2 + i] = HEX[code >> (12 - 4 * i) & 15];
+	return (struct view){out, 6};
+}
+
+/* Adds the message, leaving `spare` bytes for what follows it. */
+static void line_add_message(struct line *line, struct view message, bool json, size_t spare)
+{
+	const struct view cut = VIEW("...");
+
+	while (message.len > 0) {
+		size_t len = character_length(message);
+		struct view part = {message.ptr, len > 0 ? len : 1};
+		char escaped[8];
+
+		message = view_from(message, part.len);
+		if (len == 0)
+			part = escape_byte(*part.ptr, json, escaped);
+		else if (view_has_control(part) || is_separator(part) || *part.ptr == '\\' || (json && *part.ptr == '"'))
+			part = escape(part, escaped);
+		if (!line_add(line, part, spare + cut.len)) {
+			line_add(line, cut, spare);
+			return;
+		}
+	}
+}
+
+static void line_add_head(struct line *line, enum log_level level)
+{
+	char time[CLOCK_TEXT_MICROS + 1];
+	char pid[24];
+
+	clock_format_micros(clock_now(), time);
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	bool json = log_form == LOG_JSON;
+	const struct view parts[] = {
+		json ? VIEW("{\"time\":\"") : VIEW(""), view_of(time),
+		json ? VIEW("\",\"level\":\"") : VIEW(" "), json ? LEVELS[level] : log_program,
+		json ? VIEW("\",\"program\":\"") : VIEW("["), json ? log_program : view_of(pid),
+		json ? VIEW("\",\"pid\":") : VIEW("] "), json ? view_of(pid) : LEVELS[level],
+		json ? VIEW(",\"message\":\"") : VIEW(": "),
+	};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		/* The program's name is ours and short; were it not, the line is cut. */
+		if (!line_add(line, parts[i], LOG_LINE_MAX / 2))
+			return;
+	}
+}
+
+void log_line(enum log_level level, struct view message)
+{
+	struct line line = {.len = 0};
+	struct view tail = log_form == LOG_JSON ? VIEW("\"}\n") : VIEW("\n");
+
+	if (level < log_lowest)
+		return;
+	line_add_head(&line, level);
+	line_add_message(&line, message, log_form == LOG_JSON, tail.len);
+	line_add(&line, tail, 0);
+	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
+		continue;
+}
