@@ -1,0 +1,157 @@
+# todo-fcgi: build, run, test. `make help` lists the targets.
+MODE ?= release
+CC ?= gcc
+BUILD := build/$(MODE)
+.DEFAULT_GOAL := build
+
+# ---- flags ----
+
+PACKAGES := libcjson libpq libcurl libsodium libcrypto
+probe = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
+link_probe = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)')
+
+WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings -Wswitch-enum \
+	-Wimplicit-fallthrough -Wdouble-promotion
+# Criterion's macros do not stand the whole list.
+TEST_WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wno-missing-field-initializers
+WERROR ?=
+
+# The OpenSSF's list of hardening flags, as far as this compiler has them.
+HARDENING := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-protection) \
+	$(call probe,-fcf-protection=full) $(call probe,-ftrivial-auto-var-init=zero) \
+	$(call probe,-fno-delete-null-pointer-checks) $(call probe,-fno-strict-overflow) \
+	$(call probe,-fno-strict-aliasing) $(call probe,-fstrict-flex-arrays=3)
+HARDENING_LINK := $(call link_probe,-Wl$(comma)-z$(comma)relro) $(call link_probe,-Wl$(comma)-z$(comma)now) \
+	$(call link_probe,-Wl$(comma)-z$(comma)noexecstack) $(call link_probe,-Wl$(comma)-z$(comma)nodlopen)
+comma := ,
+
+OPTIMIZE_release := -O2 -D_FORTIFY_SOURCE=$(if $(call probe,-O2 -D_FORTIFY_SOURCE=3),3,2)
+OPTIMIZE_debug := -Og
+OPTIMIZE_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPTIMIZE_coverage := -O0 --coverage
+LINK_asan := -fsanitize=address,undefined
+LINK_coverage := --coverage
+ifeq ($(OPTIMIZE_$(MODE)),)
+$(error MODE is one of release, debug, asan, coverage)
+endif
+
+CPPFLAGS += -D_GNU_SOURCE -Ilib $(addprefix -isystem ,$(shell pkg-config --variable=includedir libpq 2>/dev/null))
+CPPFLAGS += -include base/banned.h
+CFLAGS_ALL := -std=c17 -g -fPIE $(OPTIMIZE_$(MODE)) $(HARDENING) $(WERROR) $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,--as-needed $(HARDENING_LINK) $(LINK_$(MODE)) $(LDFLAGS)
+LDLIBS := -lfcgi -lpq -lcjson -lcurl -lsodium -lcrypto -lm
+TEST_LDLIBS := $(LDLIBS) -lcriterion -ljwt -lssl
+
+# ---- what is built ----
+
+LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*/*.c))
+PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%.fcgi,$(wildcard cgi-bin/*.c))
+TOOLS := $(patsubst bin/%.c,$(BUILD)/bin/%,$(wildcard bin/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+tests_of = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/$(1)/*.c))
+UNIT_TESTS := $(call tests_of,unit)
+API_TESTS := $(call tests_of,api)
+E2E_TESTS := $(call tests_of,e2e)
+BENCHES := $(call tests_of,bench)
+
+.PHONY: build tests help
+build: $(PROGRAMS) $(TOOLS) ## build the responders and todoctl (MODE=release|debug|asan|coverage)
+
+tests: $(UNIT_TESTS) $(API_TESTS) $(E2E_TESTS) ## build all test programs
+
+$(BUILD)/libtodo.a: $(LIB_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests $(TEST_WARNINGS),$(WARNINGS)) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/cgi-bin/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libtodo.a
+	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS) -o $@
+
+$(BUILD)/bin/%: $(BUILD)/bin/%.o $(BUILD)/libtodo.a
+	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS) -ljwt -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_OBJECTS) $(BUILD)/libtodo.a
+	$(CC) $(LDFLAGS_ALL) $^ $(TEST_LDLIBS) -o $@
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- run ----
+
+.PHONY: deps run up down
+deps: ## install what is missing to build and run
+	@bin/stack deps run
+
+run: deps ## bring everything up in the foreground (SERVER=lighttpd|apache, PORT=n); Ctrl-C stops it
+	@$(MAKE) --no-print-directory build
+	@bin/stack run
+
+up: deps ## the same in the background, for scripts; see build/run/stack.env
+	@$(MAKE) --no-print-directory build
+	@bin/stack up
+
+down: ## stop what `make up` started
+	@bin/stack down
+
+# ---- test ----
+
+.PHONY: test test-unit test-api test-e2e test-asan
+test: ## all tests; installs what they need
+	@bin/stack deps test
+	@$(MAKE) --no-print-directory build tests WERROR=-Werror
+	@bin/run-tests $(BUILD) unit api e2e
+
+test-unit: $(UNIT_TESTS) ## the library, file by file
+	@bin/run-tests $(BUILD) unit
+
+test-api: build $(API_TESTS) ## responders over their socket, real PostgreSQL
+	@bin/run-tests $(BUILD) api
+
+test-e2e: build $(E2E_TESTS) ## through both web servers, with real Better Auth
+	@bin/run-tests $(BUILD) e2e
+
+test-asan: ## the unit and api rings under the address and undefined-behaviour sanitizers
+	@bin/stack deps test
+	@$(MAKE) --no-print-directory MODE=asan WERROR=-Werror build $(patsubst build/$(MODE)/%,build/asan/%,$(UNIT_TESTS) $(API_TESTS))
+	@bin/run-tests build/asan unit api
+
+# ---- check ----
+
+C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c tests/*/*.c)
+H_FILES = $(wildcard lib/*/*.h tests/*/*.h)
+SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
+
+.PHONY: check check-layers check-headers lint format clean
+check: check-layers check-headers ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
+	@$(MAKE) --no-print-directory build tests WERROR=-Werror
+	@for file in $(C_FILES); do \
+		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
+		clang $(CPPFLAGS) $$warnings -std=c17 -Werror -fsyntax-only $$file || exit 1; done
+	@echo "check: clean"
+
+check-layers:
+	@bin/check-layers
+
+check-headers:
+	@for file in $(H_FILES); do \
+		$(CC) $(CPPFLAGS) -Itests $(if $(filter tests/%,$$file),$(TEST_WARNINGS),-Wall -Wextra) -std=c17 -Werror -fsyntax-only -x c $$file || exit 1; done
+
+lint: ## formatting, static analysis, shell scripts
+	@bin/stack deps lint
+	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -Ilib lib cgi-bin bin
+	@shellcheck $(SCRIPTS)
+	@echo "lint: clean"
+
+format: ## lay out the C code
+	@clang-format -i $(C_FILES) $(H_FILES)
+
+clean: ## remove what was built; a running stack's data stays
+	rm -rf build/release build/debug build/asan build/coverage
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,87 @@
+/* A program: its settings, its handlers, and the chain that each request of
+ * its routes goes through.
+ */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "auth/guard.h"
+#include "base/config.h"
+#include "base/json.h"
+#include "db/db.h"
+#include "http/cors.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "http/router.h"
+
+struct app {
+	enum program program;
+	struct config config;
+	struct cors cors;
+	struct arena arena;
+	struct keyring *keyring;
+	struct db *db; /* NULL in a program that needs none */
+	struct response response;
+	struct buf head;
+	struct buf body;
+	struct buf notes;
+	char hsts[32];
+	enum outcome ready; /* the last result of app_ready() … */
+	int64_t ready_at;   /* … and when it was had, by clock_monotonic(); 0: never */
+};
+
+/* One request on its way through the chain. Its memory is the arena's. */
+struct exchange {
+	struct app *app;
+	const struct transport *transport;
+	struct request request;
+	struct view request_id;
+	struct route_match match;
+	const struct claims *claims;       /* behind GUARD_BEARER and GUARD_OWNER */
+	const struct principal *principal; /* behind GUARD_OWNER */
+	const cJSON *body;                 /* where the route takes one; NULL when none was sent */
+	struct field_errors errors;
+	const char *reason; /* why a token was refused, for the log; NULL otherwise */
+	struct response *response;
+};
+
+/* Answers one request by filling in x->response, or names what went wrong. */
+typedef enum outcome app_handler(struct exchange *x);
+
+struct app_program {
+	const char *name;
+	enum program program;
+	bool uses_database;
+	app_handler *handlers[ROUTE_COUNT]; /* for each of its rows in routes.def */
+};
+
+/* The whole life of a program; what main() returns. Settings are read before
+ * the first request; arguments never are, since plain CGI lets a client write
+ * them (RFC 3875 §4.4). */
+int app_main(const struct app_program *program);
+
+/* Starts without a server: settings, keys, database handle. On failure `error`
+ * holds one line. Tests use it with a transport of their own. */
+CHECKED bool app_open(const struct app_program *program, const struct config_source *source, struct app *ret,
+                      struct buf *error);
+void app_close(struct app *app);
+
+/* Serves one request, from its first byte to its last. */
+void app_serve(struct app *app, const struct app_program *program, const struct transport *transport);
+
+/* For handlers: a 200 answer (or another status) with a JSON body already in
+ * x->response->body. */
+enum outcome app_answer_json(struct exchange *x, int status);
+enum outcome app_answer_empty(struct exchange *x, int status);
+
+/* For handlers of public routes that judge the token themselves. */
+CHECKED enum outcome app_bearer(struct exchange *x);
+
+/* Could it serve: database reached, role safe, schema current, keys usable.
+ * OUTCOME_OK or the first that is not. One result holds for a second. */
+CHECKED enum outcome app_ready(struct app *app);
+
+/* Adds the challenge of a 401 (RFC 6750 §3). */
+void app_challenge(struct exchange *x, enum outcome outcome);
+
+#endif

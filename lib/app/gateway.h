@@ -1,0 +1,25 @@
+/* The gateway: how requests reach the process, FastCGI or plain CGI.
+ */
+#ifndef APP_GATEWAY_H
+#define APP_GATEWAY_H
+
+#include "app/app.h"
+
+/* True when fd 0 is no listening socket: one request comes by environment and
+ * standard input (RFC 3875). */
+bool gateway_is_cgi(void);
+
+/* Serves that one request. */
+void gateway_serve_cgi(struct app *app, const struct app_program *program);
+
+/* Accepts requests on fd 0, one at a time, until a stop signal comes; the
+ * request being served is always finished. Expects the stop signals blocked:
+ * they are let through only while nothing is in hand, so none can be lost
+ * between a check and a wait. False: the socket failed. */
+CHECKED bool gateway_serve_fastcgi(struct app *app, const struct app_program *program);
+
+/* The signals that stop a worker: TERM, INT, HUP, USR1. Blocks them, and gives
+ * them a handler that only ends a wait. */
+void gateway_block_stop_signals(void);
+
+#endif

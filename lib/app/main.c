@@ -1,0 +1,61 @@
+/* The life of a program, from its settings to its end. */
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/gateway.h"
+#include "app/workers.h"
+#include "base/log.h"
+
+extern char **environ;
+
+static int refuse(const struct buf *error)
+{
+	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(8192);
+	BUF_LIT(&line, "does not start: ");
+	buf_add(&line, buf_view(error));
+	log_line(LOG_LEVEL_ERROR, buf_view(&line));
+	return EXIT_FAILURE;
+}
+
+/* Secrets must not end up in a core file. */
+static void forbid_core_files(void)
+{
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+int app_main(const struct app_program *program)
+{
+	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(4096);
+	struct config_source source = {environ, view_of(getenv("DOCUMENT_ROOT"))};
+	struct app app;
+	int64_t workers = 0;
+
+	log_open(program->name, LOG_PLAIN, LOG_LEVEL_INFO);
+	forbid_core_files();
+	gateway_block_stop_signals();
+	bool cgi = gateway_is_cgi();
+	if (!config_workers(environ, &workers, &error))
+		return refuse(&error);
+	/* Once before the fork, so that a bad setting stops the whole program and
+	 * not one worker after the other. */
+	if (!app_open(program, &source, &app, &error))
+		return refuse(&error);
+	if (!cgi && workers > 0) {
+		app_close(&app);
+		if (workers_run((size_t)workers) == WORKERS_STOPPED)
+			return EXIT_SUCCESS;
+		if (!app_open(program, &source, &app, &error))
+			return refuse(&error);
+	}
+
+	bool served = true;
+	if (cgi)
+		gateway_serve_cgi(&app, program);
+	else
+		served = gateway_serve_fastcgi(&app, program);
+	app_close(&app);
+	return served ? EXIT_SUCCESS : EXIT_FAILURE;
+}

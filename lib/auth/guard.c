@@ -1,0 +1,69 @@
+/* Takes the bearer token out of a request, has it verified, compares its
+ * subject with the path. */
+#include "auth/guard.h"
+
+#include "base/clock.h"
+
+struct principal {
+	struct view user;
+};
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The credentials after the scheme (RFC 9110 §11.4); ABSENT: another scheme. */
+static struct view bearer_credentials(struct view header)
+{
+	struct view value = view_trim(header);
+	struct view scheme = VIEW("Bearer");
+	if (!view_equal_nocase((struct view){value.ptr, value.len < scheme.len ? value.len : scheme.len}, scheme))
+		return ABSENT;
+	struct view rest = view_from(value, scheme.len);
+	if (rest.len > 0 && !is_space(rest.ptr[0]))
+		return ABSENT;
+	return view_trim(rest);
+}
+
+enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
+                          const struct claims **ret, const char **ret_reason)
+{
+	/* Web servers join repeated fields with a comma (RFC 9110 §5.3), which no
+	 * token can hold (RFC 6750 §2.1). */
+	if (view_find(request->authorization, ',') < request->authorization.len)
+		return OUTCOME_TWO_CREDENTIALS;
+	struct view token = bearer_credentials(request->authorization);
+	if (view_is_absent(token)) {
+		*ret_reason = "no_token";
+		return OUTCOME_UNAUTHENTICATED;
+	}
+	struct claims *claims = arena_calloc(arena, 1, sizeof *claims);
+	if (!claims)
+		return OUTCOME_INTERNAL;
+	enum jwt_error error = keyring_verify(keyring, arena, token, clock_now(), claims);
+	if (error != JWT_OK) {
+		*ret_reason = jwt_error_text(error);
+		return error == JWT_EXPIRED ? OUTCOME_TOKEN_EXPIRED : OUTCOME_TOKEN_INVALID;
+	}
+	*ret = claims;
+	return OUTCOME_OK;
+}
+
+enum outcome guard_owner(struct arena *arena, const struct claims *claims, struct view path_user,
+                         const struct principal **ret)
+{
+	if (!view_equal(claims->subject, path_user))
+		return OUTCOME_FORBIDDEN;
+	struct principal *principal = arena_calloc(arena, 1, sizeof *principal);
+	if (!principal)
+		return OUTCOME_INTERNAL;
+	principal->user = claims->subject;
+	*ret = principal;
+	return OUTCOME_OK;
+}
+
+struct view principal_user(const struct principal *principal)
+{
+	return principal->user;
+}

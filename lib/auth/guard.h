@@ -1,0 +1,33 @@
+/* The guard: who is asking, and may they enter this path.
+ *
+ * Only this file makes a struct principal, and only with a principal can a
+ * statement on user data be run (db/db.h): it is the proof of a verified token
+ * whose subject owns the path.
+ */
+#ifndef AUTH_GUARD_H
+#define AUTH_GUARD_H
+
+#include "auth/claims.h"
+#include "auth/keyring.h"
+#include "base/arena.h"
+#include "http/outcome.h"
+#include "http/request.h"
+
+struct principal;
+
+/* Verifies the request's bearer token (RFC 6750 §2.1). *ret lives in the arena.
+ * OUTCOME_UNAUTHENTICATED: none was sent; OUTCOME_TOKEN_EXPIRED: its signature
+ * is good, its time is over; OUTCOME_TOKEN_INVALID: any other fault, whose
+ * reason is in *ret_reason for the log. */
+CHECKED enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
+                                  const struct claims **ret, const char **ret_reason);
+
+/* Admits the token's subject to the path of `path_user`, byte for byte the same.
+ * *ret lives in the arena. */
+CHECKED enum outcome guard_owner(struct arena *arena, const struct claims *claims, struct view path_user,
+                                 const struct principal **ret);
+
+/* The user whose rows this principal may see. */
+struct view principal_user(const struct principal *principal);
+
+#endif

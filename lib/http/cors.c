@@ -1,0 +1,76 @@
+/* Answers cross-origin requests by the allow list. */
+#include "http/cors.h"
+
+static bool origin_valid(struct view origin)
+{
+	struct view host;
+	struct view standard_port;
+	if (view_starts(origin, VIEW("https://"))) {
+		host = view_from(origin, 8);
+		standard_port = VIEW(":443");
+	} else if (view_starts(origin, VIEW("http://"))) {
+		host = view_from(origin, 7);
+		standard_port = VIEW(":80");
+	} else {
+		return false;
+	}
+	if (host.len == 0 || host.ptr[0] == ':')
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		char c = host.ptr[i];
+		bool known = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':' ||
+		             c == '[' || c == ']';
+		if (!known)
+			return false;
+	}
+	return host.len < standard_port.len ||
+	       !view_equal(view_from(host, host.len - standard_port.len), standard_port);
+}
+
+bool cors_origins_valid(struct view origins, struct view *ret_bad)
+{
+	for (struct view rest = origins; rest.len > 0;) {
+		struct view origin = view_trim(view_cut(&rest, ','));
+		if (!origin_valid(origin)) {
+			*ret_bad = origin;
+			return false;
+		}
+	}
+	return true;
+}
+
+bool cors_is_preflight(const struct request *request)
+{
+	return request->method == METHOD_OPTIONS && !view_is_absent(request->origin) &&
+	       !view_is_absent(request->preflight_method);
+}
+
+static bool origin_allowed(const struct cors *cors, struct view origin)
+{
+	if (origin.len == 0)
+		return false;
+	for (struct view rest = cors->origins; rest.len > 0;)
+		if (view_equal(view_trim(view_cut(&rest, ',')), origin))
+			return true;
+	return false;
+}
+
+void cors_answer(const struct cors *cors, const struct request *request, struct response *response)
+{
+	bool allowed = origin_allowed(cors, request->origin);
+	response_header(response, VIEW("Cross-Origin-Resource-Policy"),
+	                allowed ? VIEW("cross-origin") : VIEW("same-origin"));
+	if (!allowed)
+		return;
+	response_header(response, VIEW("Access-Control-Allow-Origin"), request->origin);
+	if (!cors_is_preflight(request)) {
+		response_header(response, VIEW("Access-Control-Expose-Headers"),
+		                VIEW("Accept-Patch, Allow, Content-Disposition, ETag, Link, Location, Retry-After, "
+		                     "WWW-Authenticate, X-Request-Id, X-Total-Count"));
+		return;
+	}
+	response_header(response, VIEW("Access-Control-Allow-Methods"), VIEW("GET, HEAD, POST, PUT, PATCH, DELETE"));
+	response_header(response, VIEW("Access-Control-Allow-Headers"),
+	                VIEW("Authorization, Content-Type, If-Match, If-None-Match, X-Confirm-Erase, X-Request-Id"));
+	response_header(response, VIEW("Access-Control-Max-Age"), view_of(cors->max_age));
+}

@@ -1,0 +1,121 @@
+/* Collects an answer and writes its head. */
+#include "http/response.h"
+
+#include <assert.h>
+
+enum { BODY_KEEP = 256 * 1024 };
+
+struct response response_make(void)
+{
+	return (struct response){.body = buf_make(RESPONSE_BODY_MAX)};
+}
+
+void response_reset(struct response *response)
+{
+	buf_reset(&response->body, BODY_KEEP);
+	*response = (struct response){.body = response->body};
+}
+
+void response_destroy(struct response *response)
+{
+	buf_destroy(&response->body);
+}
+
+void response_header(struct response *response, struct view name, struct view value)
+{
+	assert(response->header_count < RESPONSE_HEADERS_MAX);
+	response->headers[response->header_count++] = (struct header){name, value};
+}
+
+struct view response_methods(struct arena *arena, unsigned methods)
+{
+	static const struct {
+		enum method method;
+		struct view text;
+	} names[] = {
+	        {METHOD_GET, VIEW("GET")},         {METHOD_HEAD, VIEW("HEAD")},   {METHOD_POST, VIEW("POST")},
+	        {METHOD_PUT, VIEW("PUT")},         {METHOD_PATCH, VIEW("PATCH")}, {METHOD_DELETE, VIEW("DELETE")},
+	        {METHOD_OPTIONS, VIEW("OPTIONS")},
+	};
+	enum { TEXT_MAX = 64 };
+	char *text = arena_alloc(arena, TEXT_MAX);
+	if (!text)
+		return ABSENT;
+	size_t len = 0;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!(methods & names[i].method))
+			continue;
+		if (len > 0) {
+			memcpy(text + len, ", ", 2);
+			len += 2;
+		}
+		memcpy(text + len, names[i].text.ptr, names[i].text.len);
+		len += names[i].text.len;
+	}
+	return (struct view){text, len};
+}
+
+void response_add_segment(struct buf *out, struct view segment)
+{
+	for (size_t i = 0; i < segment.len; i++) {
+		char c = segment.ptr[i];
+		bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		                  c == '-' || c == '.' || c == '_' || c == '~';
+		if (unreserved) {
+			buf_add_char(out, c);
+		} else {
+			buf_add_char(out, '%');
+			buf_add_hex(out, (const unsigned char *)&c, 1);
+		}
+	}
+}
+
+static struct view reason_phrase(int status)
+{
+	switch (status) {
+	case 200:
+		return VIEW("OK");
+	case 201:
+		return VIEW("Created");
+	case 204:
+		return VIEW("No Content");
+	default:
+		break;
+	}
+	for (enum outcome outcome = OUTCOME_OK + 1; outcome < OUTCOME_COUNT; outcome++)
+		if (outcome_row(outcome)->status == status)
+			return outcome_row(outcome)->title;
+	return VIEW("Unknown");
+}
+
+static void header_write(struct buf *head, struct view name, struct view value)
+{
+	buf_add(head, name);
+	BUF_LIT(head, ": ");
+	buf_add(head, value);
+	BUF_LIT(head, "\r\n");
+}
+
+void response_write_head(const struct response *response, struct buf *head)
+{
+	BUF_LIT(head, "Status: ");
+	buf_add_u64(head, (uint64_t)response->status);
+	buf_add_char(head, ' ');
+	buf_add(head, reason_phrase(response->status));
+	BUF_LIT(head, "\r\n"
+	              "X-Content-Type-Options: nosniff\r\n"
+	              "X-Frame-Options: DENY\r\n"
+	              "Referrer-Policy: no-referrer\r\n"
+	              "Content-Security-Policy: default-src 'none'\r\n"
+	              "Cache-Control: no-store\r\n"
+	              "Vary: Origin\r\n");
+	for (size_t i = 0; i < response->header_count; i++)
+		header_write(head, response->headers[i].name, response->headers[i].value);
+	if (response->body.len > 0) {
+		header_write(head, VIEW("Content-Type"), response->content_type);
+		BUF_LIT(head, "Content-Length: ");
+		buf_add_u64(head, response->body.len);
+		BUF_LIT(head, "\r\n");
+	}
+	BUF_LIT(head, "\r\n");
+}
