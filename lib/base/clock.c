@@ -49,9 +49,9 @@ static struct date date_of_days(uint32_t days_since_year_0)
 	uint32_t month = from_march < 10 ? from_march + 3 : from_march - 9;
 
 	return (struct date){
-		.year = era * 400 + year + (month <= 2) - 400,
-		.month = month,
-		.day = of_year - (153 * from_march + 2) / 5 + 1,
+	        .year = era * 400 + year + (month <= 2) - 400,
+	        .month = month,
+	        .day = of_year - (153 * from_march + 2) / 5 + 1,
 	};
 }
 

@@ -1,7 +1,14 @@
 /* Settings: the process environment first, then one dotenv file.
  *
  * config.def is the register of all names; each row becomes one member of
- * struct config. Values live as long as the process.
+ * struct config. Values live as long as the process; each text has a NUL
+ * behind it, and is valid UTF-8.
+ *
+ * The file is TODO_ENV_FILE, else ~/.config/todo-fcgi/env with the home of the
+ * password database, which may be missing (base/dotenv.h, base/private.h). A
+ * name that the environment has is not read from the file, even if its value
+ * is empty. An empty value counts as not set, as it does for Better Auth: the
+ * default applies.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -11,10 +18,11 @@
 
 /* The C type of a setting's value, by its kind:
  * TEXT    any text without control characters; ABSENT when not set
- * SECRET  the same, may come from NAME_FILE; never printed
+ * SECRET  the same, may come from NAME_FILE; never printed. NAME_FILE is the
+ *         path of a file (base/private.h) with the value, less one line end
  * LIST    comma-separated texts, kept as one text; read it with view_cut()
  * NUMBER  a decimal number within its bounds
- * SWITCH  1, true, on, yes or 0, false, off, no
+ * SWITCH  1, true, on, yes or 0, false, off, no, in upper or lower case
  * CHOICE  one of the words in its help, kept as text */
 #define CONFIG_TYPE_TEXT struct view
 #define CONFIG_TYPE_SECRET struct view
@@ -31,16 +39,22 @@ struct config {
 
 /* Where settings come from; tests give their own. */
 struct config_source {
-	char *const *environment; /* as environ */
+	char *const *environment;  /* as environ */
 	struct view document_root; /* ABSENT: not known */
 };
 
 /* Reads all settings. On failure *ret is untouched and `error` holds one line
  * with setting, file and line number, never the value.
  * Refused: an unknown name with one of our prefixes (JWT_, JWKS_, TODO_,
- * AUTH_), a bad value, a settings file that others can read, that belongs to
- * neither this user nor root, or that lies below the document root. */
+ * AUTH_; of the environment's, AUTH_TYPE is CGI's own), a bad value, NAME beside
+ * NAME_FILE, WORKERS or TODO_ENV_FILE in the file, a TODO_ENV_FILE that is
+ * missing, a file that others can read, that belongs to neither this user nor
+ * root, or that lies below the document root. Names that are not ours are
+ * ignored, mistakes in their lines too. */
 CHECKED bool config_load(const struct config_source *source, struct config *ret, struct buf *error);
+
+/* WORKERS, 0 to 128, which comes from the environment only; 0 when not set. */
+CHECKED bool config_workers(char *const *environment, int64_t *ret, struct buf *error);
 
 /* Writes each setting with its default and help, as a dotenv sample. */
 void config_write_sample(struct buf *out);

@@ -16,7 +16,8 @@ enum json_error {
 	JSON_OK,
 	JSON_MALFORMED,   /* not JSON, not UTF-8, trailing text, \u0000, a lone surrogate, a non-finite number */
 	JSON_DUPLICATE,   /* two members of one name in one object */
-	JSON_TOO_COMPLEX, /* deeper than JSON_MAX_DEPTH, more than JSON_MAX_MEMBERS in an object, a number of over 63 characters */
+	JSON_TOO_COMPLEX, /* deeper than JSON_MAX_DEPTH, more than JSON_MAX_MEMBERS in an object, a number of over 63
+	                     characters */
 	JSON_NO_MEMORY,   /* the arena's limit */
 };
 

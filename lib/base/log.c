@@ -13,10 +13,10 @@ static enum log_format log_form = LOG_PLAIN;
 static enum log_level log_lowest = LOG_LEVEL_INFO;
 
 static const struct view LEVELS[] = {
-	[LOG_LEVEL_DEBUG] = {"debug", 5},
-	[LOG_LEVEL_INFO] = {"info", 4},
-	[LOG_LEVEL_WARNING] = {"warning", 7},
-	[LOG_LEVEL_ERROR] = {"error", 5},
+        [LOG_LEVEL_DEBUG] = {"debug", 5},
+        [LOG_LEVEL_INFO] = {"info", 4},
+        [LOG_LEVEL_WARNING] = {"warning", 7},
+        [LOG_LEVEL_ERROR] = {"error", 5},
 };
 
 /* A line under construction, without memory of its own to ask for. */
@@ -104,7 +104,8 @@ static void line_add_message(struct line *line, struct view message, bool json, 
 		message = view_from(message, part.len);
 		if (len == 0)
 			part = escape_byte(*part.ptr, json, escaped);
-		else if (view_has_control(part) || is_separator(part) || *part.ptr == '\\' || (json && *part.ptr == '"'))
+		else if (view_has_control(part) || is_separator(part) || *part.ptr == '\\' ||
+		         (json && *part.ptr == '"'))
 			part = escape(part, escaped);
 		if (!line_add(line, part, spare + cut.len)) {
 			line_add(line, cut, spare);
@@ -122,11 +123,11 @@ static void line_add_head(struct line *line, enum log_level level)
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	bool json = log_form == LOG_JSON;
 	const struct view parts[] = {
-		json ? VIEW("{\"time\":\"") : VIEW(""), view_of(time),
-		json ? VIEW("\",\"level\":\"") : VIEW(" "), json ? LEVELS[level] : log_program,
-		json ? VIEW("\",\"program\":\"") : VIEW("["), json ? log_program : view_of(pid),
-		json ? VIEW("\",\"pid\":") : VIEW("] "), json ? view_of(pid) : LEVELS[level],
-		json ? VIEW(",\"message\":\"") : VIEW(": "),
+	        json ? VIEW("{\"time\":\"") : VIEW(""),       view_of(time),
+	        json ? VIEW("\",\"level\":\"") : VIEW(" "),   json ? LEVELS[level] : log_program,
+	        json ? VIEW("\",\"program\":\"") : VIEW("["), json ? log_program : view_of(pid),
+	        json ? VIEW("\",\"pid\":") : VIEW("] "),      json ? view_of(pid) : LEVELS[level],
+	        json ? VIEW(",\"message\":\"") : VIEW(": "),
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		/* The program's name is ours and short; were it not, the line is cut. */

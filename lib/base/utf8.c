@@ -86,11 +86,11 @@ static size_t space_length(struct view text)
 		return 0;
 
 	unsigned int code = (unsigned int)(byte[0] << 16 | byte[1] << 8 | byte[2]);
-	bool is_space = code == 0xe19a80                           /* U+1680 */
-	                || (code >= 0xe28080 && code <= 0xe2808a)  /* U+2000..U+200A */
-	                || code == 0xe280a8 || code == 0xe280a9    /* U+2028, U+2029 */
-	                || code == 0xe280af || code == 0xe2819f    /* U+202F, U+205F */
-	                || code == 0xe38080;                       /* U+3000 */
+	bool is_space = code == 0xe19a80                          /* U+1680 */
+	                || (code >= 0xe28080 && code <= 0xe2808a) /* U+2000..U+200A */
+	                || code == 0xe280a8 || code == 0xe280a9   /* U+2028, U+2029 */
+	                || code == 0xe280af || code == 0xe2819f   /* U+202F, U+205F */
+	                || code == 0xe38080;                      /* U+3000 */
 	return is_space ? 3 : 0;
 }
 

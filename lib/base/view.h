@@ -49,8 +49,7 @@ static inline struct view view_from(struct view v, size_t from)
 
 static inline bool view_starts(struct view v, struct view prefix)
 {
-	return v.len >= prefix.len &&
-	       (prefix.len == 0 || memcmp(v.ptr, prefix.ptr, prefix.len) == 0);
+	return v.len >= prefix.len && (prefix.len == 0 || memcmp(v.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 /* Equal without regard to the case of ASCII letters; other bytes as they are. */
