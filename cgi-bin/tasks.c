@@ -39,7 +39,7 @@ static enum outcome create(struct exchange *x)
 {
 	struct task_input input;
 	char id[TASK_ID_TEXT + 1];
-	if (!task_read(&x->app->arena, x->body, &input, &x->errors))
+	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
 	enum outcome outcome = task_create(&x->app->arena, x->app->db, x->principal, &input, out(x), id);
 	if (outcome != OUTCOME_OK)
@@ -58,7 +58,7 @@ static enum outcome get(struct exchange *x)
 static enum outcome replace(struct exchange *x)
 {
 	struct task_input input;
-	if (!task_read(&x->app->arena, x->body, &input, &x->errors))
+	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
 	return answer(x, task_replace(&x->app->arena, x->app->db, x->principal, x->match.id, &input, out(x)), 200);
 }

@@ -1,0 +1,179 @@
+/* Settles where the database is, and raises TLS to verify-full off the machine. */
+#include "db/address.h"
+
+#include <arpa/inet.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void conninfo_release(PQconninfoOption **options)
+{
+	PQconninfoFree(*options);
+}
+
+#define CONNINFO __attribute__((cleanup(conninfo_release))) PQconninfoOption *
+
+const char *address_option(const struct address *address, const char *keyword)
+{
+	for (size_t i = 0; i < address->count; i++)
+		if (strcmp(address->keywords[i], keyword) == 0)
+			return address->values[i];
+	return NULL;
+}
+
+/* `keyword` must live as long as the process. */
+static bool address_set(struct address *address, const char *keyword, const char *value)
+{
+	size_t i = 0;
+	while (i < address->count && strcmp(address->keywords[i], keyword) != 0)
+		i++;
+	if (i == ADDRESS_OPTIONS_MAX)
+		return false;
+	char *copy = strdup(value);
+	if (!copy)
+		return false;
+	free(address->values[i]);
+	address->keywords[i] = keyword;
+	address->values[i] = copy;
+	if (i == address->count)
+		address->count++;
+	return true;
+}
+
+void address_destroy(struct address *address)
+{
+	for (size_t i = 0; i < address->count; i++) {
+		explicit_bzero(address->values[i], strlen(address->values[i]));
+		free(address->values[i]);
+	}
+	*address = (struct address){0};
+}
+
+/* libpq lists its options in one order, and keywords are constants of the
+ * library, unlike the array that holds them. */
+static bool merge(struct address *address, const PQconninfoOption *stated, const PQconninfoOption *standard)
+{
+	for (; stated->keyword; stated++, standard++) {
+		const char *value = stated->val && stated->val[0] ? stated->val : standard->val;
+		if (value && value[0] && !address_set(address, stated->keyword, value))
+			return false;
+	}
+	return true;
+}
+
+static bool is_loopback_number(const char *text)
+{
+	struct in_addr four;
+	struct in6_addr six;
+	if (inet_pton(AF_INET, text, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, text, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+/* One place of libpq's host and hostaddr lists; hostaddr is where packets go. */
+static bool is_on_this_machine(struct view host, struct view hostaddr)
+{
+	struct view where = hostaddr.len > 0 ? hostaddr : host;
+	char text[INET6_ADDRSTRLEN];
+	if (where.len == 0)
+		return true; /* libpq's own socket folder */
+	if (hostaddr.len == 0 && (host.ptr[0] == '/' || host.ptr[0] == '@' || view_equal(host, VIEW("localhost"))))
+		return true;
+	if (where.len >= sizeof text)
+		return false;
+	memcpy(text, where.ptr, where.len);
+	text[where.len] = '\0';
+	return is_loopback_number(text);
+}
+
+static bool leaves_the_machine(const struct address *address)
+{
+	struct view hosts = view_of(address_option(address, "host"));
+	struct view addresses = view_of(address_option(address, "hostaddr"));
+	while (!view_is_absent(hosts) || !view_is_absent(addresses)) {
+		struct view host = view_is_absent(hosts) ? ABSENT : view_cut(&hosts, ',');
+		struct view hostaddr = view_is_absent(addresses) ? ABSENT : view_cut(&addresses, ',');
+		if (!is_on_this_machine(host, hostaddr))
+			return true;
+	}
+	return false;
+}
+
+static bool require_tls(struct address *address, const struct config *config, struct buf *error)
+{
+	char file[4097];
+	if (config->database_ca_file.len >= sizeof file)
+		return false;
+	snprintf(file, sizeof file, "%.*s", VIEW_ARGS(config->database_ca_file));
+	if (access(file, R_OK) != 0) {
+		BUF_LIT(error, "TODO_DATABASE_CA_FILE: can't be read, and the database is on another machine");
+		return false;
+	}
+	/* PGSSLMINPROTOCOLVERSION could ask for less. */
+	return address_set(address, "sslmode", "verify-full") && address_set(address, "sslrootcert", file) &&
+	       address_set(address, "ssl_min_protocol_version", "TLSv1.2");
+}
+
+static bool settle(struct address *address, const struct config *config, const char *url, struct view setting,
+                   struct buf *error)
+{
+	CONNINFO stated = PQconninfoParse(url, NULL);
+	CONNINFO standard = PQconndefaults();
+	if (!stated || !standard) {
+		/* libpq's message would quote the URL, and so the password. */
+		buf_add(error, setting);
+		BUF_LIT(error, ": not a connection string that libpq can read");
+		return false;
+	}
+	if (!merge(address, stated, standard))
+		return false;
+	if (address_option(address, "service")) {
+		buf_add(error, setting);
+		BUF_LIT(error, ": a service file (also PGSERVICE) is not used; write the address itself");
+		return false;
+	}
+	/* Encryption by GSSAPI would take the place of TLS, unverified. */
+	if (!address_set(address, "gssencmode", "disable") || !address_set(address, "client_encoding", "UTF8") ||
+	    !address_set(address, "fallback_application_name", "todo-fcgi"))
+		return false;
+	if (!address_option(address, "tcp_user_timeout")) {
+		/* With several addresses a silent one must leave time for the next. */
+		char milliseconds[24];
+		snprintf(milliseconds, sizeof milliseconds, "%lld", (long long)config->database_timeout * 500);
+		if (!address_set(address, "tcp_user_timeout", milliseconds))
+			return false;
+	}
+	if (leaves_the_machine(address) && !view_equal(config->database_tls, VIEW("insecure")))
+		return require_tls(address, config, error);
+	return true;
+}
+
+bool address_make(const struct config *config, struct address *ret, struct buf *error)
+{
+	bool own = config->todo_database_url.len > 0;
+	struct view setting = own ? VIEW("TODO_DATABASE_URL") : VIEW("DATABASE_URL");
+	struct view value = own ? config->todo_database_url : config->database_url;
+	if (value.len == 0) {
+		BUF_LIT(error, "DATABASE_URL: not set, nor is TODO_DATABASE_URL");
+		return false;
+	}
+	char *url = strndup(value.ptr, value.len);
+	if (!url) {
+		BUF_LIT(error, "DATABASE_URL: no memory");
+		return false;
+	}
+	struct address address = {0};
+	size_t before = error->len;
+	bool done = settle(&address, config, url, setting, error);
+	explicit_bzero(url, value.len);
+	free(url);
+	if (!done) {
+		address_destroy(&address);
+		if (error->len == before)
+			BUF_LIT(error, "DATABASE_URL: no memory");
+		return false;
+	}
+	*ret = address;
+	return true;
+}

@@ -1,0 +1,217 @@
+/* Makes, checks and uses one connection to the database. */
+#include "db/connection.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "db/value.h"
+
+/* All three settings end with the transaction: a session's settings would
+ * reach other clients through PgBouncer, and be missing there. $2 is in
+ * milliseconds. */
+static const char identity_sql[] = "SELECT pg_catalog.set_config('todo.user_id', $1, true),"
+                                   " pg_catalog.set_config('search_path', '', true),"
+                                   " pg_catalog.set_config('statement_timeout', $2, true)";
+
+/* MEMBER, since SET ROLE reaches roles that NOINHERIT does not. CREATEROLE may
+ * grant itself any role that is no superuser; the three pg_ roles reach the
+ * server's files or programs, and so superuser. */
+static const char role_sql[] =
+        "SELECT NOT EXISTS ("
+        "SELECT FROM pg_roles r"
+        " WHERE (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole"
+        " OR r.rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')"
+        " OR r.oid IN (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'todo'"
+        " UNION ALL SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'todo'))"
+        " AND (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(current_user, r.oid, 'MEMBER'))),"
+        " (SELECT c.relrowsecurity AND c.relforcerowsecurity FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'todo' AND c.relname = 'task')";
+
+static const char version_sql[] = "SELECT version FROM todo.schema_version";
+
+static const struct {
+	const char *name;
+	const char *sql;
+} statements[STATEMENT_COUNT] = {
+#define STATEMENT(NAME, access, parameters, sql) [STATEMENT_##NAME] = {"todo_" #NAME, sql},
+#include "db/statements.def"
+#undef STATEMENT
+};
+
+static void on_notice(void *context, const PGresult *notice)
+{
+	struct connection *connection = context;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	if (severity && strcmp(severity, "FATAL") == 0)
+		connection->ended = true;
+}
+
+static const char *stage_name(ConnStatusType status)
+{
+	if (status == CONNECTION_NEEDED || status == CONNECTION_STARTED)
+		return "reaching the server";
+	if (status == CONNECTION_MADE || status == CONNECTION_SSL_STARTUP)
+		return "agreeing on TLS";
+	if (status == CONNECTION_AWAITING_RESPONSE || status == CONNECTION_AUTH_OK)
+		return "logging in";
+	return "reading the settings or finding the host";
+}
+
+/* The message ends in the SQLSTATE alone when the server refused, since
+ * PQERRORS_SQLSTATE keeps names and values out of it. */
+static void read_sqlstate(const PGconn *conn, char ret[6])
+{
+	struct view message = view_of(PQerrorMessage(conn));
+	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
+		message.len--;
+	if (message.len < 7 || memcmp(message.ptr + message.len - 7, "  ", 2) != 0)
+		return;
+	const char *code = message.ptr + message.len - 5;
+	for (size_t i = 0; i < 5; i++)
+		if (!(code[i] >= '0' && code[i] <= '9') && !(code[i] >= 'A' && code[i] <= 'Z'))
+			return;
+	memcpy(ret, code, 5);
+	ret[5] = '\0';
+}
+
+/* True when logged in; *stage is the last one that was reached. */
+static bool complete(PGconn *conn, int64_t deadline, ConnStatusType *stage)
+{
+	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+	while (wanted != PGRES_POLLING_OK) {
+		if (PQstatus(conn) != CONNECTION_BAD)
+			*stage = PQstatus(conn);
+		short events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		if (wanted == PGRES_POLLING_FAILED || pipeline_wait(PQsocket(conn), events, deadline) != PIPELINE_DONE)
+			return false;
+		wanted = PQconnectPoll(conn);
+	}
+	return true;
+}
+
+bool connection_open(struct connection *connection, const struct address *address, int64_t deadline,
+                     struct connection_fault *ret)
+{
+	ConnStatusType stage = CONNECTION_BAD;
+	*connection = (struct connection){0};
+	PGconn *conn = PQconnectStartParams(address->keywords, (const char *const *)address->values, 0);
+	if (conn && PQstatus(conn) != CONNECTION_BAD) {
+		PQsetNoticeReceiver(conn, on_notice, connection);
+		PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
+		if (complete(conn, deadline, &stage) && PQsetnonblocking(conn, 1) == 0 &&
+		    PQenterPipelineMode(conn) == 1) {
+			connection->conn = conn;
+			return true;
+		}
+	}
+	*ret = (struct connection_fault){.stage = stage_name(stage)};
+	if (conn)
+		read_sqlstate(conn, ret->sqlstate);
+	PQfinish(conn);
+	return false;
+}
+
+void connection_close(struct connection *connection)
+{
+	PQfinish(connection->conn);
+	*connection = (struct connection){0};
+}
+
+bool connection_stale(struct connection *connection)
+{
+	struct pollfd polled = {.fd = PQsocket(connection->conn), .events = POLLIN};
+	if (polled.fd < 0)
+		return true;
+	if (poll(&polled, 1, 0) == 0)
+		return false;
+	/* The first read takes the good-bye, only the second meets the end. */
+	if (PQconsumeInput(connection->conn) != 1 || PQconsumeInput(connection->conn) != 1)
+		return true;
+	/* Lets libpq look at what came: a good-bye whose end is still under way. */
+	(void)PQisBusy(connection->conn);
+	return connection->ended || PQstatus(connection->conn) != CONNECTION_OK;
+}
+
+/* The server's own limit: nine tenths of what is left, so that its answer
+ * still arrives in time. Zero would mean no limit. */
+static void timeout_text(int64_t deadline, char ret[24])
+{
+	int64_t milliseconds = (deadline - clock_monotonic()) / 1000 * 9 / 10;
+	snprintf(ret, 24, "%lld", milliseconds > 0 ? (long long)milliseconds : 1LL);
+}
+
+static struct view cell(const PGresult *result, int column)
+{
+	return (struct view){PQgetvalue(result, 0, column), (size_t)PQgetlength(result, 0, column)};
+}
+
+/* `version` is NULL when it could not be read. */
+static enum outcome judge_check(const PGresult *role, const PGresult *version, bool role_check)
+{
+	bool safe = false, forced = false;
+	int32_t number = 0;
+	if (role_check && !(value_to_bool(cell(role, 0), &safe) && safe))
+		return OUTCOME_DATABASE_ROLE;
+	/* NULL: there is no such table. */
+	if (!value_to_bool(cell(role, 1), &forced))
+		return OUTCOME_DATABASE_SCHEMA;
+	if (!version || PQntuples(version) != 1 || !value_to_int32(cell(version, 0), &number) ||
+	    number != DB_SCHEMA_VERSION)
+		return OUTCOME_DATABASE_SCHEMA;
+	return forced || !role_check ? OUTCOME_OK : OUTCOME_DATABASE_ROLE;
+}
+
+enum pipeline_end connection_check(struct connection *connection, bool role_check, int64_t deadline, enum outcome *ret,
+                                   struct pipeline_fault *ret_fault)
+{
+	char timeout[24];
+	timeout_text(deadline, timeout);
+	const struct view values[] = {VIEW(""), view_of(timeout)};
+	const struct step steps[] = {
+	        {.sql = identity_sql, .values = values, .count = 2},
+	        {.sql = role_sql},
+	        {.sql = version_sql},
+	};
+	PGresult *results[3];
+	enum pipeline_end end = pipeline_run(connection->conn, steps, 3, deadline, results, ret_fault);
+	RESULT identity = results[0];
+	RESULT role = results[1];
+	RESULT version = results[2];
+	(void)identity;
+	/* Class 42 and 3F: no such table, column or schema, or no right to it. */
+	bool unreadable = end == PIPELINE_REFUSED && role &&
+	                  (memcmp(ret_fault->sqlstate, "42", 2) == 0 || memcmp(ret_fault->sqlstate, "3F", 2) == 0);
+	if (end != PIPELINE_DONE && !unreadable)
+		return end;
+	*ret = judge_check(role, version, role_check);
+	return PIPELINE_DONE;
+}
+
+enum pipeline_end connection_run(struct connection *connection, bool prepare, struct view user,
+                                 enum db_statement statement, const struct view *values, size_t count, int64_t deadline,
+                                 PGresult **ret, struct pipeline_fault *ret_fault)
+{
+	char timeout[24];
+	timeout_text(deadline, timeout);
+	const struct view identity[] = {user, view_of(timeout)};
+	struct view all[STEP_VALUES_MAX] = {user};
+	for (size_t i = 0; i < count; i++)
+		all[i + 1] = values[i];
+	const struct step steps[] = {
+	        {identity_sql, prepare ? "todo_identity" : NULL, &connection->prepared_identity, identity, 2},
+	        {statements[statement].sql, prepare ? statements[statement].name : NULL,
+	         &connection->prepared[statement], all, count + 1},
+	};
+	PGresult *results[2];
+	enum pipeline_end end = pipeline_run(connection->conn, steps, 2, deadline, results, ret_fault);
+	RESULT identified = results[0];
+	RESULT answer = results[1];
+	(void)identified;
+	if (end != PIPELINE_DONE)
+		return end;
+	*ret = answer;
+	answer = NULL;
+	return PIPELINE_DONE;
+}

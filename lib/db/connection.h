@@ -1,0 +1,45 @@
+/* One connection to the database: made within a deadline, checked before use. */
+#ifndef DB_CONNECTION_H
+#define DB_CONNECTION_H
+
+#include "db/address.h"
+#include "db/db.h"
+#include "db/pipeline.h"
+
+/* Zeroed: no connection. It must not move while it is open. */
+struct connection {
+	PGconn *conn;
+	bool prepared[STATEMENT_COUNT];
+	bool prepared_identity;
+	bool ended; /* the server said good-bye while nothing ran */
+};
+
+/* Where an attempt to connect ended, for the log. */
+struct connection_fault {
+	const char *stage;
+	char sqlstate[6]; /* "" when the server sent none */
+};
+
+/* Connects without blocking but for the name look-up, which libpq leaves to
+ * getaddrinfo(3). On failure the connection stays closed. */
+CHECKED bool connection_open(struct connection *connection, const struct address *address, int64_t deadline,
+                             struct connection_fault *ret);
+void connection_close(struct connection *connection);
+
+/* True when an idle connection has died meanwhile; asks the socket alone. */
+CHECKED bool connection_stale(struct connection *connection);
+
+/* Is the role safe (unless `role_check` is off), the schema current? *ret is
+ * OUTCOME_OK, _DATABASE_ROLE or _DATABASE_SCHEMA when the pipeline ended in
+ * PIPELINE_DONE; a missing version is no failure of the pipeline. */
+CHECKED enum pipeline_end connection_check(struct connection *connection, bool role_check, int64_t deadline,
+                                           enum outcome *ret, struct pipeline_fault *ret_fault);
+
+/* Runs one statement as `user`, in one round trip. The server itself gives up
+ * some time before `deadline`, so that a slow statement is known to be undone.
+ * On PIPELINE_DONE the caller owns *ret. */
+CHECKED enum pipeline_end connection_run(struct connection *connection, bool prepare, struct view user,
+                                         enum db_statement statement, const struct view *values, size_t count,
+                                         int64_t deadline, PGresult **ret, struct pipeline_fault *ret_fault);
+
+#endif

@@ -1,0 +1,291 @@
+/* Runs statements as one user: when to connect, to try again, to give up. */
+#include "db/db.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "db/connection.h"
+
+/* A database that is away is asked again after this time, not before. */
+#define BACK_OFF CLOCK_SECOND
+
+enum { NOTES_MAX = 4096 };
+
+enum access { READ, WRITE };
+
+static const struct {
+	enum access access;
+	size_t parameters;
+	struct view name;
+} statements[STATEMENT_COUNT] = {
+#define STATEMENT(NAME, access, parameters, sql) [STATEMENT_##NAME] = {access, parameters, VIEW(#NAME)},
+#include "db/statements.def"
+#undef STATEMENT
+};
+
+#define STATEMENT(NAME, access, parameters, sql) \
+	_Static_assert((parameters) >= 1 && (parameters) <= STEP_VALUES_MAX, #NAME);
+#include "db/statements.def"
+#undef STATEMENT
+
+struct db {
+	struct address address;
+	struct connection connection;
+	struct buf notes;
+	uint64_t connections;
+	int64_t timeout; /* microseconds */
+	bool prepare;
+	bool role_check;
+	int64_t closed_until;       /* by clock_monotonic(): no connecting before */
+	enum outcome closed_reason; /* what to answer until then */
+};
+
+struct db_result {
+	PGresult *rows;
+};
+
+/* What an SQLSTATE means for the caller; the first row whose start fits.
+ * Every one of these errors has rolled the transaction back, so a write may
+ * be tried again as well as a read. */
+static const struct reaction {
+	struct view start;
+	enum outcome outcome;
+	bool again;     /* try once more */
+	bool reconnect; /* this session will only say the same again */
+} reactions[] = {
+        {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false},        /* serialization_failure */
+        {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false},        /* deadlock_detected */
+        {VIEW("23505"), OUTCOME_TASK_EXISTS, false, false},         /* unique_violation */
+        {VIEW("57014"), OUTCOME_DATABASE_TIMEOUT, false, false},    /* query_canceled: statement_timeout */
+        {VIEW("25006"), OUTCOME_DATABASE_UNAVAILABLE, false, true}, /* read_only_sql_transaction: a standby */
+        {VIEW("55P03"), OUTCOME_DATABASE_BUSY, false, false},       /* lock_not_available */
+        {VIEW("53"), OUTCOME_DATABASE_BUSY, false, false},          /* insufficient resources */
+        {VIEW("57P"), OUTCOME_DATABASE_UNAVAILABLE, false, true},   /* operator intervention */
+        {VIEW("26000"), OUTCOME_INTERNAL, true, true},              /* invalid_sql_statement_name: see below */
+        {VIEW("42P05"), OUTCOME_INTERNAL, true, true},              /* duplicate_prepared_statement: see below */
+        {VIEW("0A000"), OUTCOME_INTERNAL, true, true},              /* a cached plan that the schema outgrew */
+        {VIEW(""), OUTCOME_INTERNAL, false, false},
+};
+
+static const struct reaction *reaction_to(const char *sqlstate)
+{
+	size_t i = 0;
+	while (!view_starts(view_of(sqlstate), reactions[i].start))
+		i++;
+	return &reactions[i];
+}
+
+/* Adds one line, or none when the notes are full. */
+static void note(struct db *db, const struct view *parts, size_t count)
+{
+	size_t length = 1;
+	for (size_t i = 0; i < count; i++)
+		length += parts[i].len;
+	if (length > NOTES_MAX - db->notes.len)
+		return;
+	for (size_t i = 0; i < count; i++)
+		buf_add(&db->notes, parts[i]);
+	buf_add_char(&db->notes, '\n');
+}
+
+static void note_fault(struct db *db, struct view what, struct view subject, const char *sqlstate)
+{
+	const struct view parts[] = {VIEW("database: "), what, subject, sqlstate[0] ? VIEW(", SQLSTATE ") : VIEW(""),
+	                             view_of(sqlstate)};
+	note(db, parts, sizeof parts / sizeof parts[0]);
+	if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0) {
+		const struct view hint[] = {VIEW("database: sessions seem to be shared (PgBouncer before 1.21 in "
+		                                 "transaction mode?): set TODO_DATABASE_PREPARE=off")};
+		note(db, hint, 1);
+	}
+}
+
+bool db_open(const struct config *config, struct db **ret, struct buf *error)
+{
+	struct db *db = calloc(1, sizeof *db);
+	if (!db) {
+		BUF_LIT(error, "DATABASE_URL: no memory");
+		return false;
+	}
+	if (!address_make(config, &db->address, error)) {
+		free(db);
+		return false;
+	}
+	db->notes = buf_make(NOTES_MAX);
+	db->timeout = config->database_timeout * CLOCK_SECOND;
+	db->prepare = config->database_prepare;
+	db->role_check = config->database_role_check;
+	*ret = db;
+	return true;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	connection_close(&db->connection);
+	address_destroy(&db->address);
+	buf_destroy(&db->notes);
+	free(db);
+}
+
+static enum outcome check(struct db *db, int64_t deadline)
+{
+	struct pipeline_fault fault;
+	enum outcome outcome;
+	switch (connection_check(&db->connection, db->role_check, deadline, &outcome, &fault)) {
+	case PIPELINE_DONE:
+		if (outcome == OUTCOME_DATABASE_ROLE)
+			note_fault(db, VIEW("the role could pass row-level security, or that is not forced"), VIEW(""),
+			           "");
+		if (outcome == OUTCOME_DATABASE_SCHEMA)
+			note_fault(db, VIEW("the schema is not the one that this program works with"), VIEW(""), "");
+		return outcome;
+	case PIPELINE_LATE:
+		note_fault(db, VIEW("no answer in time to the check of the role"), VIEW(""), "");
+		return OUTCOME_DATABASE_TIMEOUT;
+	case PIPELINE_LOST:
+		note_fault(db, VIEW("the connection broke in the check of the role"), VIEW(""), fault.sqlstate);
+		return OUTCOME_DATABASE_UNAVAILABLE;
+	case PIPELINE_REFUSED:
+		break;
+	}
+	note_fault(db, VIEW("the check of the role failed"), VIEW(""), fault.sqlstate);
+	return reaction_to(fault.sqlstate)->outcome;
+}
+
+/* Gives up the connection and, for a while, the making of new ones. */
+static enum outcome back_off(struct db *db, enum outcome reason)
+{
+	connection_close(&db->connection);
+	db->closed_until = clock_monotonic() + BACK_OFF;
+	db->closed_reason = reason;
+	return reason;
+}
+
+static enum outcome connect_and_check(struct db *db, int64_t deadline)
+{
+	struct connection_fault fault;
+	if (clock_monotonic() < db->closed_until)
+		return db->closed_reason;
+	db->connections++;
+	if (!connection_open(&db->connection, &db->address, deadline, &fault)) {
+		note_fault(db, VIEW("connecting failed while "), view_of(fault.stage), fault.sqlstate);
+		enum outcome outcome = reaction_to(fault.sqlstate)->outcome;
+		return back_off(db, outcome == OUTCOME_DATABASE_BUSY ? outcome : OUTCOME_DATABASE_UNAVAILABLE);
+	}
+	enum outcome outcome = check(db, deadline);
+	return outcome == OUTCOME_OK ? outcome : back_off(db, outcome);
+}
+
+/* A connection that was good when last seen, or a new one. */
+static enum outcome acquire(struct db *db, int64_t deadline)
+{
+	if (db->connection.conn && connection_stale(&db->connection))
+		connection_close(&db->connection);
+	return db->connection.conn ? OUTCOME_OK : connect_and_check(db, deadline);
+}
+
+enum outcome db_ready(struct db *db)
+{
+	int64_t deadline = clock_monotonic() + db->timeout;
+	if (db->connection.conn && connection_stale(&db->connection))
+		connection_close(&db->connection);
+	if (!db->connection.conn)
+		return connect_and_check(db, deadline);
+	enum outcome outcome = check(db, deadline);
+	if (outcome == OUTCOME_DATABASE_UNAVAILABLE) {
+		connection_close(&db->connection);
+		return connect_and_check(db, deadline);
+	}
+	return outcome == OUTCOME_OK ? outcome : back_off(db, outcome);
+}
+
+/* What to make of a pipeline that did not end well. */
+static struct reaction judge(struct db *db, enum db_statement statement, enum pipeline_end end,
+                             const struct pipeline_fault *fault)
+{
+	bool unknown = statements[statement].access == WRITE && fault->synced;
+	switch (end) {
+	case PIPELINE_LOST:
+		note_fault(db, VIEW("the connection broke in "), statements[statement].name, fault->sqlstate);
+		return (struct reaction){.outcome = unknown ? OUTCOME_OUTCOME_UNKNOWN : OUTCOME_DATABASE_UNAVAILABLE,
+		                         .again = !unknown,
+		                         .reconnect = true};
+	case PIPELINE_LATE:
+		/* No cancel request: the server's own statement_timeout has ended
+		 * what it could end, and libpq's PQcancel blocks without TLS. */
+		note_fault(db, VIEW("no answer in time to "), statements[statement].name, "");
+		return (struct reaction){.outcome = unknown ? OUTCOME_OUTCOME_UNKNOWN : OUTCOME_DATABASE_TIMEOUT,
+		                         .reconnect = true};
+	case PIPELINE_REFUSED:
+	case PIPELINE_DONE:
+		break;
+	}
+	note_fault(db, VIEW("refused "), statements[statement].name, fault->sqlstate);
+	return *reaction_to(fault->sqlstate);
+}
+
+enum outcome db_run(struct db *db, const struct principal *principal, enum db_statement statement,
+                    const struct view *values, size_t count, struct db_result **ret)
+{
+	int64_t deadline = clock_monotonic() + db->timeout;
+	if (count + 1 != statements[statement].parameters)
+		return OUTCOME_INTERNAL;
+	struct db_result *result = calloc(1, sizeof *result);
+	if (!result)
+		return OUTCOME_INTERNAL;
+	for (bool first = true;; first = false) {
+		struct pipeline_fault fault = {0};
+		struct reaction reaction = {.outcome = acquire(db, deadline)};
+		if (reaction.outcome == OUTCOME_OK) {
+			enum pipeline_end end =
+			        connection_run(&db->connection, db->prepare, principal_user(principal), statement,
+			                       values, count, deadline, &result->rows, &fault);
+			if (end == PIPELINE_DONE) {
+				*ret = result;
+				return OUTCOME_OK;
+			}
+			reaction = judge(db, statement, end, &fault);
+		}
+		if (reaction.reconnect)
+			connection_close(&db->connection);
+		if (!reaction.again || !first) {
+			free(result);
+			return reaction.outcome;
+		}
+	}
+}
+
+size_t db_rows(const struct db_result *result)
+{
+	return (size_t)PQntuples(result->rows);
+}
+
+struct view db_value(const struct db_result *result, size_t row, size_t column)
+{
+	if (PQgetisnull(result->rows, (int)row, (int)column))
+		return ABSENT;
+	return (struct view){PQgetvalue(result->rows, (int)row, (int)column),
+	                     (size_t)PQgetlength(result->rows, (int)row, (int)column)};
+}
+
+void db_result_free(struct db_result **result)
+{
+	if (*result) {
+		PQclear((*result)->rows);
+		free(*result);
+	}
+	*result = NULL;
+}
+
+void db_take_notes(struct db *db, struct buf *ret)
+{
+	buf_add(ret, buf_view(&db->notes));
+	buf_reset(&db->notes, NOTES_MAX);
+}
+
+uint64_t db_connections(const struct db *db)
+{
+	return db->connections;
+}

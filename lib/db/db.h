@@ -1,0 +1,64 @@
+/* The database: one connection of this process, and statements run as one user.
+ *
+ * The only way to user data is db_run(), which takes a principal. Identity,
+ * statement and one Sync travel as one pipeline: an implicit transaction in
+ * one round trip.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "auth/guard.h"
+#include "base/buf.h"
+#include "base/config.h"
+#include "http/outcome.h"
+
+/* The row of todo.schema_version that this program works with. */
+enum { DB_SCHEMA_VERSION = 1 };
+
+struct db;
+struct db_result;
+
+/* Rows of statements.def. */
+enum db_statement {
+#define STATEMENT(NAME, access, parameters, sql) STATEMENT_##NAME,
+#include "db/statements.def"
+#undef STATEMENT
+	STATEMENT_COUNT
+};
+
+/* Checks the settings (address, TLS off the machine) and connects not yet. On
+ * failure `error` holds one line that names the setting, never its value. */
+CHECKED bool db_open(const struct config *config, struct db **ret, struct buf *error);
+void db_close(struct db *db);
+
+/* Connected, its role safe, its schema current? Asks the database each time,
+ * on the connection that requests use. OUTCOME_OK,
+ * OUTCOME_DATABASE_UNAVAILABLE, _BUSY, _TIMEOUT, _ROLE or _SCHEMA. */
+CHECKED enum outcome db_ready(struct db *db);
+
+/* Runs one statement as the principal's user, within TODO_DATABASE_TIMEOUT
+ * all told. $1 is always the user; `values` are $2 and on, ABSENT for NULL.
+ *
+ * A dead idle connection is replaced unseen. A read whose connection breaks is
+ * tried once more on a new one; a write is not, once its Sync may have left:
+ * then it is OUTCOME_OUTCOME_UNKNOWN. After a failed connect further calls
+ * fail at once for a second. On OUTCOME_OK the caller owns *ret. */
+CHECKED enum outcome db_run(struct db *db, const struct principal *principal, enum db_statement statement,
+                            const struct view *values, size_t count, struct db_result **ret);
+
+size_t db_rows(const struct db_result *result);
+/* A column's bytes in PostgreSQL's binary format (db/value.h reads it; text is
+ * as it is); ABSENT for NULL. Lives as long as the result. */
+struct view db_value(const struct db_result *result, size_t row, size_t column);
+void db_result_free(struct db_result **result);
+
+#define DB_RESULT __attribute__((cleanup(db_result_free))) struct db_result *
+
+/* What the connection had to say since the last call, one line each, for the
+ * log: never a value, a DSN or a user. */
+void db_take_notes(struct db *db, struct buf *ret);
+
+/* Connections begun so far; tests show by it that a refused token costs none. */
+uint64_t db_connections(const struct db *db);
+
+#endif

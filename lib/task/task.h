@@ -1,0 +1,61 @@
+/* What a task is: the rules of its members, and its JSON (contract §4). */
+#ifndef TASK_TASK_H
+#define TASK_TASK_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "http/problem.h"
+
+enum {
+	TASK_ID_TEXT = 36, /* without NUL */
+	TASK_TITLE_MAX = 255,
+	TASK_DESCRIPTION_MAX = 1000,
+	TASK_TAGS_MAX = 20,
+	TASK_TAG_MAX = 50, /* these four in characters, that is code points */
+};
+
+/* What a client says of a task. Views point into the body it was read from. */
+struct task_input {
+	struct view title;
+	struct view description; /* ABSENT: null */
+	struct view priority;    /* low, medium or high */
+	struct view tags[TASK_TAGS_MAX];
+	size_t tag_count;
+	int64_t due_date; /* microseconds since 1970; holds only with has_due_date */
+	bool has_due_date;
+	bool completed;
+};
+
+/* A task as the database has it. Views point into the result it was read from. */
+struct task {
+	char id[TASK_ID_TEXT + 1];
+	struct view user_id;
+	struct view title;
+	struct view description; /* ABSENT: null */
+	struct view priority;
+	struct view tags[TASK_TAGS_MAX];
+	size_t tag_count;
+	int64_t due_date; /* microseconds since 1970; holds only with has_due_date */
+	int64_t created_at;
+	int64_t updated_at;
+	bool has_due_date;
+	bool completed;
+};
+
+enum task_completion { TASK_PENDING, TASK_COMPLETED, TASK_TOGGLE };
+
+/* Reads a whole task; absent optional members have their defaults. Strict: a
+ * member that is unknown or the server's own is an error, and nothing is
+ * converted. The title is trimmed; every other text is taken as it was sent. A
+ * carriage return is a control character everywhere: a browser's textarea
+ * gives its value with newlines alone.
+ * False: `errors` has a row for each fault, up to its maximum. */
+CHECKED bool task_read(const cJSON *body, struct task_input *ret, struct field_errors *errors);
+
+/* Reads {"completed":true} or {"completed":false}, and nothing else. */
+CHECKED bool task_read_completion(const cJSON *body, enum task_completion *ret, struct field_errors *errors);
+
+/* Appends the task as JSON, its members in the contract's order. */
+void task_write(struct buf *out, const struct task *task);
+
+#endif
