@@ -1,0 +1,220 @@
+# shellcheck shell=bash
+# The order of things: up, down, run.
+
+# stack_parameters: a digest of everything that decides what runs: two equal ones are the same stack.
+stack_parameters() {
+    local name
+    {
+        printf '%s\n' "$SERVER" "$MODE" "${PORT-}" "$DATA"
+        for name in $(settings_given) $(compgen -e ISSUER) $(compgen -e WEB_) WORKERS OWNER_DATABASE_URL; do
+            printf '%s=%s\n' "$name" "${!name-}"
+        done
+        cd "$ROOT" || exit
+        find "build/$MODE/cgi-bin" build/"$MODE"/bin sql apache lighttpd frontend bin/stack bin/stack.d \
+            -name node_modules -prune -o -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
+    } | sha256sum
+}
+
+stack_alive() {
+    local name
+    [[ -s $RUN_DIR/stack.env && -s $RECORDS/parameters ]] || return 1
+    for name in web database issuer; do
+        [[ ! -e $RECORDS/$name ]] || ! record_gone "$name" || return 1
+    done
+    [[ -e $RECORDS/web ]]
+}
+
+# Copies of what runs, where the stack's user can reach it whatever the clone's own mode.
+stack_stage() {
+    local folder
+    for folder in programs conf sql www errors frontend; do
+        rm -rf "${STACK_HOME:?}/$folder"
+        mkdir "$STACK_HOME/$folder"
+    done
+    cp -R "$ROOT/build/$MODE/cgi-bin" "$ROOT/build/$MODE/bin" "$STACK_HOME/programs/"
+    cp -R "$ROOT/apache" "$ROOT/lighttpd" "$STACK_HOME/conf/"
+    cp -R "$ROOT/sql/." "$STACK_HOME/sql/"
+    cp -R "$ROOT/frontend/public/." "$STACK_HOME/www/"
+    cp -R "$ROOT/frontend/errors/." "$STACK_HOME/errors/"
+    cp "$ROOT/frontend/auth-server.mjs" "$ROOT/frontend/package.json" "$STACK_HOME/frontend/"
+    chmod -R u+w,go-w,a+rX "$STACK_HOME"/{programs,conf,sql,www,errors,frontend}
+}
+
+stack_port() {
+    local port
+    if [[ ${PORT:-0} != 0 ]]; then
+        printf '%s' "$PORT"
+        return
+    fi
+    if [[ -s $STACK_HOME/port ]]; then
+        port=$(<"$STACK_HOME/port")
+        if [[ $port =~ ^[0-9]+$ ]] && port_is_free "$port"; then
+            printf '%s' "$port"
+            return
+        fi
+    fi
+    # Below the range that the kernel gives to outgoing connections.
+    until port=$((20000 + RANDOM % 10000)) && port_is_free "$port"; do :; done
+    printf '%s' "$port"
+}
+
+# Who makes the keys: the caller, Better Auth, or nobody (a secret that todoctl signs with).
+stack_keys() {
+    if given JWKS_FILE JWKS_URL JWKS_TABLE BETTER_AUTH_SECRET; then
+        KEYS=caller
+    elif [[ ${ISSUER-} == none ]]; then
+        KEYS=generated
+    elif [[ ! $OWN_DATABASE && ! ${ISSUER_DATABASE_URL-} ]]; then
+        say 'no ISSUER_DATABASE_URL beside your DATABASE_URL: no Better Auth, tokens come from todoctl'
+        KEYS=generated
+    elif issuer_possible; then
+        KEYS=issuer
+    else
+        KEYS=generated
+    fi
+}
+
+# stack_start: everything on one port; false when that port was taken from us meanwhile.
+stack_start() {
+    local port
+    port=$(stack_port)
+    BASE_URL=http://127.0.0.1:$port
+    PUBLIC_URL=${BETTER_AUTH_URL:-$BASE_URL}
+    ORIGIN=$(sed -E 's,^([a-z]+://[^/]+).*,\1,' <<<"$PUBLIC_URL")
+    if [[ $KEYS == issuer ]]; then
+        issuer_start "$PUBLIC_URL" "${ISSUER_DATABASE_URL:-$OWN_ISSUER_DATABASE_URL}"
+    fi
+    # While Better Auth starts, the schema is brought up to date.
+    if [[ $OWN_DATABASE || ${OWNER_DATABASE_URL-} ]]; then
+        schema_deploy "${OWNER_DATABASE_URL:-$OWN_OWNER_DATABASE_URL}" "${TODO_DATABASE_URL:-${DATABASE_URL:-$APP_DATABASE_URL}}"
+    fi
+    [[ $KEYS != issuer ]] || issuer_wait
+    settings_write
+    web_start "$port"
+    if ! web_bound "$port"; then
+        if [[ $PORT_TAKEN && ${PORT:-0} == 0 ]]; then
+            record_stop web TERM 5
+            record_stop issuer TERM 5
+            return 1
+        fi
+        show_log web
+        fail "$SERVER does not start"
+    fi
+    printf '%s\n' "$port" >"$STACK_HOME/port"
+    web_answers
+    responders_record
+}
+
+shell_variable() { printf "%s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }
+
+stack_env_write() {
+    {
+        printf '# What runs now; read by a shell or by tests.\n'
+        shell_variable BASE_URL "$BASE_URL"
+        shell_variable DATABASE_URL "${TODO_DATABASE_URL:-${DATABASE_URL:-$APP_DATABASE_URL}}"
+        shell_variable OWNER_DATABASE_URL "${OWNER_DATABASE_URL:-$OWN_OWNER_DATABASE_URL}"
+        shell_variable WEB_PID "$(record_pid web)"
+        shell_variable DATABASE_PID "$(record_pid database)"
+        shell_variable RESPONDER_PIDS "$RESPONDER_PIDS"
+        shell_variable ISSUER_PID "$(record_pid issuer)"
+        if [[ $KEYS == issuer ]]; then
+            shell_variable ISSUER_URL "http://127.0.0.1:$PORT_OF_ISSUER"
+            shell_variable ISSUER_DATABASE_URL "${ISSUER_DATABASE_URL:-$OWN_ISSUER_DATABASE_URL}"
+            shell_variable ISSUER_SECRET "$GENERATED_SECRET"
+        fi
+        [[ ! $OWN_DATABASE ]] || shell_variable SUPERUSER_DATABASE_URL "$(database_url postgres "$PASSWORD_SUPERUSER")"
+        shell_variable PUBLIC_URL "$PUBLIC_URL"
+        shell_variable SERVER "$SERVER"
+        shell_variable MODE "$MODE"
+        shell_variable KEYS "$KEYS"
+        shell_variable RUN_USER "$RUN_USER"
+        shell_variable TODO_ENV_FILE "$DATA/todo.env"
+        shell_variable STATE_DIR "${STATE_DIR:-$DATA/state}"
+        shell_variable LOG_DIR "$DATA/log"
+        shell_variable PROGRAMS "$STACK_HOME/programs"
+        shell_variable DOCUMENT_ROOT "$STACK_HOME/www"
+    } | private_write "$RUN_DIR/stack.env"
+}
+
+stack_up() {
+    local program parameters try
+    SERVER=${SERVER:-lighttpd}
+    MODE=${MODE:-release}
+    case $SERVER in
+        lighttpd | lighttpd-cgi | apache | apache-cgi) ;;
+        *) fail 'SERVER is lighttpd, apache, lighttpd-cgi or apache-cgi' ;;
+    esac
+    [[ ${PORT:-0} =~ ^[0-9]{1,5}$ && $((10#${PORT:-0})) -lt 65536 ]] || fail 'PORT is no port'
+    for program in cgi-bin/tasks.fcgi cgi-bin/auth.fcgi cgi-bin/health.fcgi; do
+        [[ -x $ROOT/build/$MODE/$program ]] || fail "build/$MODE/$program is missing: make MODE=$MODE builds it"
+    done
+
+    parameters=$(stack_parameters)
+    if stack_alive && [[ $(<"$RECORDS/parameters") == "$parameters" ]]; then
+        # shellcheck source=/dev/null
+        BASE_URL=$(. "$RUN_DIR/stack.env" && printf '%s' "$BASE_URL")
+        if [[ $(web_status /health) == 200 ]]; then
+            say "already up: $BASE_URL"
+            ALREADY_UP=1
+            return
+        fi
+    fi
+    stack_stop
+
+    # From here on a failure, or Ctrl-C, leaves nothing behind.
+    trap 'stack_stop' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    data_open
+    secrets_load
+    stack_stage
+    printf '%s\n' "$SERVER" >"$RECORDS/server"
+    OWN_DATABASE=1
+    ! given DATABASE_URL TODO_DATABASE_URL || OWN_DATABASE=
+    APP_DATABASE_URL='' OWN_OWNER_DATABASE_URL='' OWN_ISSUER_DATABASE_URL=''
+    stack_keys
+    [[ $KEYS != issuer ]] || issuer_install
+    if [[ $OWN_DATABASE ]]; then
+        APP_DATABASE_URL=$(database_url todo_app "$PASSWORD_APP")
+        OWN_OWNER_DATABASE_URL=$(database_url todo_owner "$PASSWORD_OWNER")
+        OWN_ISSUER_DATABASE_URL=$(database_url better_auth "$PASSWORD_ISSUER")
+        database_start
+        database_bootstrap
+    fi
+    for try in 1 2 3 4 5; do
+        ! stack_start || break
+        ((try < 5)) || fail 'every free port was taken before we had it'
+    done
+    stack_env_write
+    printf '%s\n' "$parameters" >"$RECORDS/parameters"
+    trap - EXIT INT TERM HUP
+    say "up: $BASE_URL ($SERVER)"
+}
+
+# stack_stop: ends whatever is recorded, however much of it still lives.
+stack_stop() {
+    [[ -d $RECORDS ]] || return 0
+    { read -r SERVER_RUNNING <"$RECORDS/server"; } 2>/dev/null || SERVER_RUNNING=
+    rm -f "$RUN_DIR/stack.env" "$RECORDS/parameters"
+    web_stop
+    record_stop issuer TERM 5
+    record_stop database INT 20
+}
+
+stack_down() {
+    stack_stop
+    if [[ -d $STACK_HOME/ephemeral ]]; then
+        rm -rf "${STACK_HOME:?}/ephemeral" "$STACK_HOME/secrets-ephemeral"
+        [[ -d $STACK_HOME/data || $STACK_HOME == "$RUN_DIR" ]] || rm -rf "${STACK_HOME:?}"
+    fi
+    say 'down'
+}
+
+# stack_run: up, a user with a token, lines to paste; then nothing is heard until Ctrl-C or trouble.
+stack_run() {
+    local name pid
+    stack_up
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    trap 'stack_down' EXIT
+}

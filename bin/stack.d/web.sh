@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# The web server in front: its environment, its start on a port of its own, its responders.
+
+# web_start PORT
+web_start() {
+    local port=$1 server gateway=fcgi count=${WORKERS-} common=()
+    [[ $SERVER != *-cgi ]] || gateway=cgi
+    common=(env -i PATH="$PATH" HOME="$DATA"
+        ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" UBSAN_OPTIONS="${UBSAN_OPTIONS-}"
+        WEB_CONF="$STACK_HOME/conf" WEB_PROGRAMS="$STACK_HOME/programs/cgi-bin" WEB_DOCUMENT_ROOT="$STACK_HOME/www"
+        WEB_ERRORS="$STACK_HOME/errors" WEB_ADDRESS=127.0.0.1 WEB_PORT="$port" WEB_RUN="$DATA/web"
+        WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}")
+    case $SERVER in
+        lighttpd*)
+            server=none
+            [[ $KEYS != issuer ]] || server=proxy
+            spawn web "${common[@]}" WEB_GATEWAY="$gateway" WEB_ISSUER="$server" \
+                WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-4}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}" \
+                WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}" \
+                lighttpd -D -f "$STACK_HOME/conf/lighttpd/server.conf"
+            ;;
+        apache*)
+            server=()
+            [[ $KEYS != issuer ]] || server+=(-D ISSUER)
+            [[ $gateway != cgi ]] || server+=(-D CGI)
+            spawn web "${common[@]}" WEB_PROCESSES="${WEB_PROCESSES:-16}" \
+                apache2 -D FOREGROUND "${server[@]}" -f "$STACK_HOME/conf/apache/server.conf"
+            ;;
+    esac
+}
+
+web_listens() {
+    local pid
+    pid=$(record_pid web) || return 0
+    listens "$pid" "$1"
+}
+
+# web_bound PORT: the server holds its port. False, with PORT_TAKEN set, when somebody else was quicker.
+web_bound() {
+    PORT_TAKEN=
+    if ! wait_for 30 web_listens "$1"; then
+        show_log web
+        fail "$SERVER does not listen"
+    fi
+    record_gone web || return 0
+    ! grep -qi 'address already in use' "$DATA/log/web.log" || PORT_TAKEN=1
+    return 1
+}
+
+# web_status PATH: the status of a GET, 000 while there is no answer; its body is in RECORDS/answer.
+web_status() {
+    curl -s --noproxy '*' --max-time 10 -o "$RECORDS/answer" -w '%{http_code}' "$BASE_URL$1" || true
+}
+
+web_is() { record_gone web || [[ $(web_status "$1") == "$2" ]]; }
+
+# web_answers: every program has answered once. Only what this stack made itself must also be ready.
+web_answers() {
+    local path
+    if ! wait_for 20 web_is /health 200 || record_gone web; then
+        show_log web
+        fail "the responders do not answer: GET /health is $(web_status /health)"
+    fi
+    for path in /auth/me /api/-/tasks; do
+        [[ $(web_status "$path") != [05]?? ]] || {
+            show_log web
+            fail "the responders do not answer: GET $path is $(web_status "$path")"
+        }
+    done
+    if [[ $OWN_DATABASE && $KEYS != caller ]]; then
+        wait_for 15 web_is /ready 200 || {
+            show_log web
+            fail "not ready: $(<"$RECORDS/answer")"
+        }
+    else
+        [[ $(web_status /ready) == 200 ]] || say "not ready: $(<"$RECORDS/answer")"
+    fi
+}
+
+# responders_record: writes down the programs that the web server started, so that none is forgotten at the end.
+responders_record() {
+    local pid name
+    RESPONDER_PIDS=
+    rm -f "$RECORDS"/responder.*
+    pid=$(record_pid web) || return 0
+    while read -r pid name; do
+        case $name in
+            tasks.fcgi | auth.fcgi | account.fcgi | health.fcgi)
+                record_write "responder.$pid" "$pid"
+                RESPONDER_PIDS+="${RESPONDER_PIDS:+ }$pid"
+                ;;
+        esac
+    done < <(descendants "$pid")
+}
+
+web_stop() {
+    local record
+    responders_record
+    case ${SERVER_RUNNING-} in
+        apache*) record_stop web WINCH 5 ;;
+        *) record_stop web INT 5 ;;
+    esac
+    for record in "$RECORDS"/responder.*; do
+        [[ -e $record ]] || continue
+        wait_for 1 record_gone "${record##*/}" || true
+        record_stop "${record##*/}" TERM 5
+    done
+}

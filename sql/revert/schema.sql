@@ -1,0 +1,6 @@
+-- Revert todo:schema from pg
+BEGIN;
+
+DROP SCHEMA todo;
+
+COMMIT;

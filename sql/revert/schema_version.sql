@@ -1,0 +1,6 @@
+-- Revert todo:schema_version from pg
+BEGIN;
+
+DROP TABLE todo.schema_version;
+
+COMMIT;
