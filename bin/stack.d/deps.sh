@@ -90,7 +90,8 @@ deps_disable() {
                     deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
                     ;;
                 /etc/init.d/*)
-                    [[ -d /run/systemd/system ]] || "$file" stop >/dev/null 2>&1 || true
+                    # Only a policy of the administrator's own can have let it start.
+                    grep -qsF "$POLICY_MARK" "$POLICY" || "$file" stop >/dev/null 2>&1 || true
                     update-rc.d "$unit" disable >/dev/null 2>&1 || true
                     ;;
             esac

@@ -74,13 +74,15 @@ stack_keys() {
     fi
 }
 
+origin_of() { sed -E 's,^([a-z]+://[^/]+).*,\1,' <<<"$1"; }
+
 # stack_start: everything on one port; false when that port was taken from us meanwhile.
 stack_start() {
     local port
     port=$(stack_port)
     BASE_URL=http://127.0.0.1:$port
     PUBLIC_URL=${BETTER_AUTH_URL:-$BASE_URL}
-    ORIGIN=$(sed -E 's,^([a-z]+://[^/]+).*,\1,' <<<"$PUBLIC_URL")
+    ORIGIN=$(origin_of "$PUBLIC_URL")
     if [[ $KEYS == issuer ]]; then
         issuer_start "$PUBLIC_URL" "${ISSUER_DATABASE_URL:-$OWN_ISSUER_DATABASE_URL}"
     fi
@@ -210,11 +212,72 @@ stack_down() {
     say 'down'
 }
 
-# stack_run: up, a user with a token, lines to paste; then nothing is heard until Ctrl-C or trouble.
+# stack_demo: a user with a token, from whoever makes the keys; sets DEMO_USER and DEMO_TOKEN, empty when only the caller could.
+stack_demo() {
+    DEMO_USER=demo DEMO_TOKEN=
+    if [[ $KEYS == issuer ]]; then
+        issuer_demo
+    elif [[ $KEYS == generated ]] || given BETTER_AUTH_SECRET; then
+        DEMO_TOKEN=$(as_user env -i PATH="$PATH" HOME="$DATA" TODO_ENV=development TODO_ENV_FILE="$DATA/todo.env" \
+            "$STACK_HOME/programs/bin/todoctl" token --user "$DEMO_USER") || fail 'todoctl makes no token'
+    fi
+}
+
+stack_lines() {
+    local tasks auth
+    stack_demo
+    printf '\n  URL    %s\n' "$BASE_URL"
+    if [[ ! $DEMO_TOKEN ]]; then
+        printf '  The keys are yours, and so are the tokens.\n'
+        return
+    fi
+    tasks=$BASE_URL/api/$DEMO_USER/tasks
+    auth="-H 'Authorization: Bearer $DEMO_TOKEN'"
+    printf '  user   %s\n  token  %s\n\nlist, create, list again:\n\n' "$DEMO_USER" "$DEMO_TOKEN"
+    printf "curl -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
+    printf "curl -w '\\\\n' %s -H 'Content-Type: application/json' -d '%s' %s\n\n" "$auth" '{"title":"Buy milk","tags":["shop"]}' "$tasks"
+    printf "curl -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
+}
+
+# stack_run: up, and lines to paste; then nothing is heard until Ctrl-C or trouble.
 stack_run() {
-    local name pid
+    local name web
     stack_up
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    trap 'stack_down' EXIT
+    trap 'flock 9; stack_down' EXIT
+    if [[ ${ALREADY_UP-} ]]; then
+        # shellcheck source=/dev/null
+        . "$RUN_DIR/stack.env"
+        ORIGIN=$(origin_of "$PUBLIC_URL")
+        secrets_load
+    fi
+    stack_lines
+    say "logs: $DATA/log"
+    if [[ -t 0 ]]; then
+        say 'Enter prints lines with a fresh token, Ctrl-C stops everything'
+    else
+        say 'Ctrl-C stops everything'
+    fi
+    web=$(record_pid web) || web=
+    flock -u 9
+    while :; do
+        if [[ ! -e $RECORDS/web || $(record_pid web) != "$web" ]] && [[ ! -s $RECORDS/parameters || $(record_pid web) ]]; then
+            trap - EXIT
+            say 'stopped by another bin/stack'
+            return
+        fi
+        for name in web issuer database; do
+            if [[ -e $RECORDS/$name ]] && record_gone "$name"; then
+                show_log "$name"
+                fail "$name has ended by itself"
+            fi
+        done
+        # Without a terminal, or at its end, there is nobody to press Enter.
+        if [[ -t 0 ]] && read -r -t 1; then
+            stack_lines
+        elif (($? <= 128)); then
+            sleep 1
+        fi
+    done
 }
