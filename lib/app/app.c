@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/state_dir.h"
 
 enum {
 	ARENA_MAX = 1024 * 1024,
@@ -262,11 +264,14 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		BUF_LIT(error, "out of memory");
 		return false;
 	}
-	if (!keyring_open(&app.config, &app.keyring, error)) {
+	struct keyring_parts parts = {.state_dir = -1};
+	if (!state_dir_open(app.config.state_dir, source->document_root, &parts.state_dir, error)) {
 		app_close(&app);
 		return false;
 	}
-	if (program->uses_database && !db_open(&app.config, &app.db, error)) {
+	app.state_dir = parts.state_dir;
+	if (!keyring_open(&app.config, &parts, &app.keyring, error) ||
+	    (program->uses_database && !db_open(&app.config, &app.db, error))) {
 		app_close(&app);
 		return false;
 	}
@@ -280,6 +285,8 @@ void app_close(struct app *app)
 		db_close(app->db);
 	if (app->keyring)
 		keyring_close(app->keyring);
+	if (app->state_dir >= 0)
+		close(app->state_dir);
 	buf_destroy(&app->notes);
 	buf_destroy(&app->body);
 	buf_destroy(&app->head);

@@ -17,6 +17,7 @@
 struct app {
 	enum program program;
 	struct config config;
+	int state_dir; /* the folder of base/state_dir.h */
 	struct cors cors;
 	struct arena arena;
 	struct keyring *keyring;
@@ -26,8 +27,6 @@ struct app {
 	struct buf body;
 	struct buf notes;
 	char hsts[32];
-	enum outcome ready; /* the last result of app_ready() … */
-	int64_t ready_at;   /* … and when it was had, by clock_monotonic(); 0: never */
 };
 
 /* One request on its way through the chain. Its memory is the arena's. */
@@ -78,7 +77,8 @@ enum outcome app_answer_empty(struct exchange *x, int status);
 CHECKED enum outcome app_bearer(struct exchange *x);
 
 /* Could it serve: database reached, role safe, schema current, keys usable.
- * OUTCOME_OK or the first that is not. One result holds for a second. */
+ * OUTCOME_OK or the first that is not. One result holds for a second, for all
+ * processes of a machine. */
 CHECKED enum outcome app_ready(struct app *app);
 
 /* Adds the challenge of a 401 (RFC 6750 §3). */

@@ -1,6 +1,14 @@
-/* Readiness: what a load balancer asks. */
+/* Readiness: what a load balancer asks, judged once a second for a whole machine. */
+#include <unistd.h>
+
 #include "app/app.h"
 #include "base/clock.h"
+#include "base/state_dir.h"
+
+#define READY_HOLDS CLOCK_SECOND
+
+static const char result_file[] = "ready";
+static const char lock_file[] = "ready.lock";
 
 static enum outcome ready_judge(struct app *app)
 {
@@ -9,12 +17,50 @@ static enum outcome ready_judge(struct app *app)
 	return app->db ? db_ready(app->db) : OUTCOME_OK;
 }
 
+/* Reads "<instant> <outcome>", the instant by clock_monotonic(), which is the
+ * same for all processes of a machine. False: none, too old, or from before a
+ * restart of the machine. */
+static bool result_read(const struct app *app, int64_t now, enum outcome *ret)
+{
+	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
+	uint64_t instant = 0;
+	uint64_t outcome = 0;
+	if (!state_file_read(app->state_dir, result_file, &text))
+		return false;
+	struct view rest = buf_view(&text);
+	if (!view_to_u64(view_cut(&rest, ' '), INT64_MAX, &instant) || !view_to_u64(rest, OUTCOME_COUNT - 1, &outcome))
+		return false;
+	if ((int64_t)instant > now || now - (int64_t)instant >= READY_HOLDS)
+		return false;
+	*ret = (enum outcome)outcome;
+	return true;
+}
+
+/* Not to be able to write it costs others a question of their own, no more. */
+static void result_write(const struct app *app, enum outcome outcome)
+{
+	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
+	buf_add_u64(&text, (uint64_t)clock_monotonic());
+	buf_add_char(&text, ' ');
+	buf_add_u64(&text, (uint64_t)outcome);
+	bool written = buf_ok(&text) && state_file_replace(app->state_dir, result_file, buf_view(&text));
+	(void)written;
+}
+
 enum outcome app_ready(struct app *app)
 {
-	int64_t now = clock_monotonic();
-	if (app->ready_at == 0 || now - app->ready_at >= CLOCK_SECOND) {
-		app->ready = ready_judge(app);
-		app->ready_at = now;
+	enum outcome outcome = OUTCOME_INTERNAL;
+	int lock = -1;
+	if (result_read(app, clock_monotonic(), &outcome))
+		return outcome;
+	int64_t deadline = clock_monotonic() + app->config.database_timeout * CLOCK_SECOND;
+	enum state_lock state = state_file_lock(app->state_dir, lock_file, deadline, &lock);
+	/* Whoever held the lock may have left a fresh result. */
+	if (state != STATE_LOCKED || !result_read(app, clock_monotonic(), &outcome)) {
+		outcome = ready_judge(app);
+		result_write(app, outcome);
 	}
-	return app->ready;
+	if (state == STATE_LOCKED)
+		close(lock);
+	return outcome;
 }

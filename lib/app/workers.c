@@ -91,9 +91,9 @@ static void crew_stop(const struct crew *crew)
 
 /* Executes the program's file again; returns only when that fails. The mask
  * stays blocked across exec, so no signal is lost. */
-static void program_replace(const char *file)
+static void program_replace(char *file)
 {
-	char *const arguments[] = {(char *)file, NULL};
+	char *const arguments[] = {file, NULL};
 	execv(file, arguments);
 	log_line(LOG_LEVEL_ERROR, VIEW("cannot execute the new program; the old one goes on"));
 }

@@ -26,6 +26,18 @@ static struct view bearer_credentials(struct view header)
 	return view_trim(rest);
 }
 
+/* Which of the token's faults a client may know, and which are none of its own. */
+static enum outcome outcome_of(enum jwt_error error)
+{
+	if (error == JWT_EXPIRED)
+		return OUTCOME_TOKEN_EXPIRED;
+	if (error == JWT_NO_KEYS)
+		return OUTCOME_KEYS_UNAVAILABLE;
+	if (error == JWT_NO_MEMORY)
+		return OUTCOME_INTERNAL;
+	return OUTCOME_TOKEN_INVALID;
+}
+
 enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
                           const struct claims **ret, const char **ret_reason)
 {
@@ -44,7 +56,7 @@ enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const st
 	enum jwt_error error = keyring_verify(keyring, arena, token, clock_now(), claims);
 	if (error != JWT_OK) {
 		*ret_reason = jwt_error_text(error);
-		return error == JWT_EXPIRED ? OUTCOME_TOKEN_EXPIRED : OUTCOME_TOKEN_INVALID;
+		return outcome_of(error);
 	}
 	*ret = claims;
 	return OUTCOME_OK;

@@ -17,8 +17,9 @@ struct principal;
 
 /* Verifies the request's bearer token (RFC 6750 §2.1). *ret lives in the arena.
  * OUTCOME_UNAUTHENTICATED: none was sent; OUTCOME_TOKEN_EXPIRED: its signature
- * is good, its time is over; OUTCOME_TOKEN_INVALID: any other fault, whose
- * reason is in *ret_reason for the log. */
+ * is good, its time is over; OUTCOME_KEYS_UNAVAILABLE: no key could be had yet;
+ * OUTCOME_TOKEN_INVALID: any other fault. The reason for the log is in
+ * *ret_reason after every failure that has one. */
 CHECKED enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
                                   const struct claims **ret, const char **ret_reason);
 
