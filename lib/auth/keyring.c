@@ -1,0 +1,241 @@
+/* The keyring: settings to keys and policy, and the way of a token through them. */
+#include "auth/keyring.h"
+
+#include <stdlib.h>
+
+#include "auth/keyset.h"
+#include "auth/secrets.h"
+#include "auth/source_file.h"
+#include "auth/source_url.h"
+#include "base/clock.h"
+#include "base/url.h"
+
+enum { SOURCES_MAX = 3, ORIGIN_MAX = 2100, NOTES_MAX = 64 * 1024, FAULT_MAX = 200 };
+
+struct keyring {
+	struct claims_policy policy;
+	struct buf origin; /* of BETTER_AUTH_URL; the policy may view it */
+	struct secrets secrets;
+	bool secrets_verify_bearers;
+	size_t source_count;
+	struct source *sources[SOURCES_MAX];
+	struct keyset keys; /* of all sources */
+	struct buf notes;
+};
+
+static bool fail(struct buf *error, const char *setting, const char *fault)
+{
+	buf_add(error, view_of(setting));
+	BUF_LIT(error, " ");
+	buf_add(error, view_of(fault));
+	return false;
+}
+
+/* The setting; without one the origin of BETTER_AUTH_URL; ABSENT for `none`. */
+static bool read_expected(struct view setting, const char *name, struct view origin, struct view *ret,
+                          struct buf *error)
+{
+	struct view expected = setting.len > 0 ? setting : origin;
+
+	if (expected.len == 0)
+		return fail(error, name, "is not set, nor is BETTER_AUTH_URL; the word none switches the check off");
+	*ret = view_equal(expected, VIEW("none")) ? ABSENT : expected;
+	return true;
+}
+
+/* RFC 6749 §3.3: one scope is one word. */
+static bool is_scope(struct view scope)
+{
+	for (size_t i = 0; i < scope.len; i++)
+		if (scope.ptr[i] <= ' ' || scope.ptr[i] > '~' || scope.ptr[i] == '"' || scope.ptr[i] == '\\')
+			return false;
+	return true;
+}
+
+static bool read_policy(const struct config *config, struct keyring *keyring, struct buf *error)
+{
+	struct claims_policy *policy = &keyring->policy;
+	struct url url;
+
+	if (config->better_auth_url.len > 0) {
+		if (!url_parse(config->better_auth_url, &url))
+			return fail(error, "BETTER_AUTH_URL", "is not an http or https URL");
+		url_write_origin(&url, &keyring->origin);
+		if (!buf_ok(&keyring->origin))
+			return fail(error, "BETTER_AUTH_URL", "can't be used: no memory");
+	}
+	if (!is_scope(config->jwt_required_scope))
+		return fail(error, "JWT_REQUIRED_SCOPE", "is not one scope");
+	policy->required_scope = config->jwt_required_scope.len > 0 ? config->jwt_required_scope : ABSENT;
+	policy->leeway = config->jwt_leeway * CLOCK_SECOND;
+	return read_expected(config->jwt_issuer, "JWT_ISSUER", buf_view(&keyring->origin), &policy->issuer, error) &&
+	       read_expected(config->jwt_audience, "JWT_AUDIENCE", buf_view(&keyring->origin), &policy->audience, error);
+}
+
+static bool open_sources(const struct config *config, int state_dir, struct keyring *keyring, struct buf *error)
+{
+	struct buf fault = buf_make(FAULT_MAX);
+	enum alg rsa_alg;
+	const char *failed = NULL;
+
+	if (!alg_parse(config->jwks_rsa_alg, &rsa_alg) || !alg_is_rsa(rsa_alg))
+		return fail(error, "JWKS_RSA_ALG", "is not an RSA algorithm");
+	if (config->jwks_file.len > 0) {
+		if (source_file_open(config->jwks_file, rsa_alg, config->jwks_refresh * CLOCK_SECOND, &keyring->notes,
+		                     &keyring->sources[keyring->source_count], &fault))
+			keyring->source_count++;
+		else
+			failed = "JWKS_FILE";
+	}
+	if (config->jwks_url.len > 0 && !failed) {
+		struct source_url_options options = {
+			.url = config->jwks_url,
+			.proxy = config->jwks_proxy,
+			.ca_file = config->jwks_ca_file,
+			.insecure_loopback = config->jwks_insecure_loopback,
+			.rsa_alg = rsa_alg,
+			.refresh = config->jwks_refresh * CLOCK_SECOND,
+			.cooldown = config->jwks_cooldown * CLOCK_SECOND,
+			.timeout = config->jwks_timeout * CLOCK_SECOND,
+			.max_stale = config->jwks_max_stale * CLOCK_SECOND,
+			.state_dir = state_dir,
+		};
+
+		if (source_url_open(&options, &keyring->sources[keyring->source_count], &fault))
+			keyring->source_count++;
+		else
+			failed = "JWKS_URL";
+	}
+	if (failed) {
+		buf_add(error, view_of(failed));
+		BUF_LIT(error, " ");
+		buf_add(error, buf_view(&fault));
+	}
+	buf_destroy(&fault);
+	return !failed;
+}
+
+static bool open_keys(const struct config *config, const struct keyring_parts *parts, struct keyring *keyring,
+                      struct buf *error)
+{
+	bool has_key_set;
+
+	if (!secrets_open(config, &keyring->secrets, error) || !open_sources(config, parts->state_dir, keyring, error))
+		return false;
+	has_key_set = keyring->source_count > 0 || parts->extra;
+	/* A Better Auth .env always holds the secret, and the secret signs other things too. */
+	keyring->secrets_verify_bearers = keyring->secrets.count > 0 && (!has_key_set || config->jwt_shared_secret);
+	if (config->jwt_shared_secret && keyring->secrets.count == 0)
+		return fail(error, "JWT_SHARED_SECRET", "needs BETTER_AUTH_SECRET");
+	if (!has_key_set && keyring->secrets.count == 0)
+		return fail(error, "BETTER_AUTH_SECRET", "is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
+	return true;
+}
+
+bool keyring_open(const struct config *config, const struct keyring_parts *parts, struct keyring **ret,
+                  struct buf *error)
+{
+	struct keyring *keyring = calloc(1, sizeof(*keyring));
+
+	if (!keyring)
+		return fail(error, "keys", "can't be read: no memory");
+	keyring->origin = buf_make(ORIGIN_MAX);
+	keyring->notes = buf_make(NOTES_MAX);
+	if (!read_policy(config, keyring, error) || !open_keys(config, parts, keyring, error)) {
+		keyring_close(keyring);
+		return false;
+	}
+	if (parts->extra)
+		keyring->sources[keyring->source_count++] = parts->extra;
+	*ret = keyring;
+	return true;
+}
+
+void keyring_close(struct keyring *keyring)
+{
+	if (!keyring)
+		return;
+	for (size_t i = 0; i < keyring->source_count; i++)
+		keyring->sources[i]->type->close(keyring->sources[i]);
+	secrets_close(&keyring->secrets);
+	buf_destroy(&keyring->origin);
+	buf_destroy(&keyring->notes);
+	free(keyring);
+}
+
+/* Brings all sources up to date; their keys are put together anew when one changed. */
+static void update(struct keyring *keyring, int64_t now, enum source_need need)
+{
+	bool is_changed = false;
+
+	for (size_t i = 0; i < keyring->source_count; i++) {
+		struct source *source = keyring->sources[i];
+
+		is_changed |= source->type->update(source, now, need, &keyring->notes);
+	}
+	if (!is_changed)
+		return;
+	keyset_clear(&keyring->keys);
+	for (size_t i = 0; i < keyring->source_count; i++) {
+		const struct jwks *jwks = keyring->sources[i]->type->keys(keyring->sources[i]);
+
+		for (size_t k = 0; jwks && k < jwks->count; k++)
+			keyset_add(&keyring->keys, jwks->keys[k], &keyring->notes);
+	}
+}
+
+static enum jwt_error verify_by_set(struct keyring *keyring, const struct jwt *jwt, int64_t now)
+{
+	struct key *key = NULL;
+	enum jwt_error error;
+
+	update(keyring, now, SOURCE_ROUTINE);
+	error = keyset_find(&keyring->keys, jwt, &key);
+	if (error == JWT_UNKNOWN_KID) {
+		update(keyring, now, SOURCE_UNKNOWN_KID);
+		error = keyset_find(&keyring->keys, jwt, &key);
+	}
+	if (error != JWT_OK)
+		return keyring->keys.count == 0 ? JWT_NO_KEYS : error;
+	return key_verify(key, jwt->signed_text, jwt->signature) ? JWT_OK : JWT_BAD_SIGNATURE;
+}
+
+static enum jwt_error verify_signature(struct keyring *keyring, const struct jwt *jwt, int64_t now)
+{
+	/* Key sets hold no symmetric keys and secrets no others: the algorithm tells
+	 * where to look, and no token can make one kind of key serve as the other. */
+	if (alg_is_hmac(jwt->alg))
+		return keyring->secrets_verify_bearers ? secrets_verify(&keyring->secrets, jwt, now) : JWT_ALG_MISMATCH;
+	return keyring->source_count > 0 ? verify_by_set(keyring, jwt, now) : JWT_ALG_MISMATCH;
+}
+
+enum jwt_error keyring_verify(struct keyring *keyring, struct arena *arena, struct view token, int64_t now,
+                              struct claims *ret)
+{
+	struct jwt jwt;
+	enum jwt_error error = jwt_parse(arena, token, &jwt);
+
+	if (error != JWT_OK)
+		return error;
+	if (jwt.payload.len == 0)
+		return JWT_NOT_THREE_PARTS;
+	error = verify_signature(keyring, &jwt, now);
+	if (error != JWT_OK)
+		return error;
+	return claims_read(arena, &jwt, &keyring->policy, now, ret);
+}
+
+bool keyring_ready(struct keyring *keyring, int64_t now)
+{
+	update(keyring, now, SOURCE_ROUTINE);
+	return keyring->secrets_verify_bearers || keyset_is_usable(&keyring->keys);
+}
+
+void keyring_take_notes(struct keyring *keyring, struct buf *ret)
+{
+	if (buf_ok(&keyring->notes))
+		buf_add(ret, buf_view(&keyring->notes));
+	else
+		BUF_LIT(ret, "key sets: too many notes\n");
+	buf_reset(&keyring->notes, 0);
+}

@@ -1,0 +1,48 @@
+/* All keys that may verify a token, and the policy they are used under.
+ *
+ * Keys come from key sources (auth/source.h): shared secrets, a file, an URL.
+ * Key sets add up. Every key is parsed once and bound to one algorithm.
+ */
+#ifndef AUTH_KEYRING_H
+#define AUTH_KEYRING_H
+
+#include "auth/claims.h"
+#include "auth/jwt.h"
+#include "auth/source.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/config.h"
+
+struct keyring;
+
+/* What the keyring is given beside the settings. */
+struct keyring_parts {
+	int state_dir;        /* the folder of base/state_dir.h, borrowed; -1: none, and JWKS_URL is refused */
+	struct source *extra; /* one more key set, closed with the keyring; NULL: none */
+};
+
+/* Checks all settings of contract §2 (weak secrets, issuer and audience, URLs)
+ * and loads what can be loaded without the network; a key set that can't be
+ * fetched yet is no failure. On failure `error` holds one line that names the
+ * setting, never its value, and `extra` remains the caller's. The caller owns
+ * *ret. */
+CHECKED bool keyring_open(const struct config *config, const struct keyring_parts *parts, struct keyring **ret,
+                          struct buf *error);
+void keyring_close(struct keyring *keyring);
+
+/* Verifies one token at instant `now` (microseconds since 1970): the rules of
+ * RFC 7519 §7.2 under RFC 8725. May fetch a key set when one is due, or when
+ * `kid` is unknown, at most once per cooldown on a machine. *ret and its views
+ * live in the arena. JWT_NO_KEYS: no key set could be had so far, which is no
+ * fault of the token. */
+CHECKED enum jwt_error keyring_verify(struct keyring *keyring, struct arena *arena, struct view token, int64_t now,
+                                      struct claims *ret);
+
+/* True when at least one key is usable now, fetching one if due. */
+CHECKED bool keyring_ready(struct keyring *keyring, int64_t now);
+
+/* What the sources had to say since the last call (skipped keys, failed
+ * fetches), one line each, for the log; appended to *ret. */
+void keyring_take_notes(struct keyring *keyring, struct buf *ret);
+
+#endif

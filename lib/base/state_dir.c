@@ -1,0 +1,216 @@
+/* The shared folder: opening it, and files in it. */
+#include "base/state_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+
+enum { LOCK_POLL_NANOSECONDS = 10 * 1000 * 1000, READ_STEP = 4096 };
+
+static bool fail(struct buf *error, const char *fault)
+{
+	BUF_LIT(error, "STATE_DIR ");
+	buf_add(error, view_of(fault));
+	return false;
+}
+
+/* `path` is `folder` or lies below it. */
+static bool is_below(struct view path, struct view folder)
+{
+	while (folder.len > 0 && folder.ptr[folder.len - 1] == '/')
+		folder.len--;
+	return view_starts(path, folder) && (path.len == folder.len || path.ptr[folder.len] == '/');
+}
+
+/* Judges the place by its real path, so that no link hides where it is. */
+static bool is_good_place(int fd, struct view document_root, struct buf *error)
+{
+	char link[64];
+	char place[PATH_MAX];
+	char root[PATH_MAX];
+	char *document_path;
+	struct view path;
+	ssize_t len;
+	bool is_published;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, place, sizeof(place));
+	if (len <= 0 || (size_t)len == sizeof(place))
+		return fail(error, "has no path that can be told");
+	path = (struct view){place, (size_t)len};
+	if (is_below(path, VIEW("/tmp")) || is_below(path, VIEW("/var/tmp")) || is_below(path, VIEW("/dev/shm")))
+		return fail(error, "lies where everybody may write");
+	if (document_root.len == 0)
+		return true;
+	document_path = strndup(document_root.ptr, document_root.len);
+	if (!document_path)
+		return fail(error, "can't be checked: no memory");
+	/* A root that can't be resolved is compared as it is written. */
+	is_published = is_below(path, realpath(document_path, root) ? view_of(root) : document_root);
+	free(document_path);
+	return is_published ? fail(error, "lies in the document root") : true;
+}
+
+static bool check(int fd, struct view document_root, struct buf *error)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) != 0)
+		return fail(error, "can't be examined");
+	if (stat.st_uid != geteuid())
+		return fail(error, "belongs to another user");
+	if ((stat.st_mode & 0777) != 0700)
+		return fail(error, "does not have mode 0700");
+	return is_good_place(fd, document_root, error);
+}
+
+static int open_folder(int parent, const char *name)
+{
+	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
+		return -1;
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int open_standard(void)
+{
+	static const char *const parts[] = {".local", "state", "todo-fcgi"};
+	const struct passwd *user = getpwuid(geteuid());
+	int fd = user && user->pw_dir ? open(user->pw_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && fd >= 0; i++) {
+		int below = open_folder(fd, parts[i]);
+
+		close(fd);
+		fd = below;
+	}
+	return fd;
+}
+
+bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error)
+{
+	char name[PATH_MAX];
+	int fd;
+
+	if (path.len == 0) {
+		fd = open_standard();
+	} else {
+		if (path.ptr[0] != '/' || path.len >= sizeof(name))
+			return fail(error, "is not an absolute path");
+		memcpy(name, path.ptr, path.len);
+		name[path.len] = '\0';
+		fd = open_folder(AT_FDCWD, name);
+	}
+	if (fd < 0)
+		return fail(error, "can't be opened or made, or is no folder");
+	if (!check(fd, document_root, error)) {
+		close(fd);
+		return false;
+	}
+	*ret = fd;
+	return true;
+}
+
+static bool is_private_file(int fd)
+{
+	struct stat stat;
+
+	return fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_uid == geteuid() &&
+	       (stat.st_mode & 077) == 0 && stat.st_nlink == 1;
+}
+
+static bool read_all(int fd, struct buf *ret)
+{
+	for (;;) {
+		size_t room = ret->max - ret->len < READ_STEP ? ret->max - ret->len : READ_STEP;
+		/* At the maximum one more byte tells whether the file ends here. */
+		char beyond;
+		char *to = room > 0 ? buf_reserve(ret, room) : &beyond;
+		ssize_t got = to ? read(fd, to, room > 0 ? room : 1) : -1;
+
+		if (got < 0 && to && errno == EINTR)
+			continue;
+		if (got <= 0 || room == 0)
+			return got == 0;
+		ret->len += (size_t)got;
+	}
+}
+
+bool state_file_read(int dir, const char *name, struct buf *ret)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	bool good;
+
+	if (fd < 0)
+		return false;
+	good = is_private_file(fd) && read_all(fd, ret);
+	close(fd);
+	return good;
+}
+
+static bool write_all(int fd, struct view contents)
+{
+	while (contents.len > 0) {
+		ssize_t put = write(fd, contents.ptr, contents.len);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return false;
+		contents = view_from(contents, (size_t)put);
+	}
+	return true;
+}
+
+bool state_file_replace(int dir, const char *name, struct view contents)
+{
+	char fresh[NAME_MAX + 1];
+	uint64_t chance;
+	int fd;
+	bool good;
+
+	if (!random_bytes(&chance, sizeof(chance)))
+		return false;
+	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.%016llx", name, (unsigned long long)chance) >= sizeof(fresh))
+		return false;
+	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	good = write_all(fd, contents);
+	good = close(fd) == 0 && good && renameat(dir, fresh, dir, name) == 0;
+	if (!good)
+		unlinkat(dir, fresh, 0);
+	return good;
+}
+
+enum state_lock state_file_lock(int dir, const char *name, int64_t deadline, int *ret_fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_POLL_NANOSECONDS};
+	int fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return STATE_LOCK_FAILED;
+	if (!is_private_file(fd)) {
+		close(fd);
+		return STATE_LOCK_FAILED;
+	}
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		bool is_busy = errno == EWOULDBLOCK || errno == EINTR;
+
+		if (!is_busy || clock_monotonic() >= deadline) {
+			close(fd);
+			return is_busy ? STATE_LOCK_BUSY : STATE_LOCK_FAILED;
+		}
+		nanosleep(&pause, NULL);
+	}
+	*ret_fd = fd;
+	return STATE_LOCKED;
+}
