@@ -152,17 +152,18 @@ spawn() {
 
 record_gone() { ! record_pid "$1" >/dev/null; }
 
-# record_stop NAME SIGNAL SECONDS: asks with SIGNAL, insists with KILL. As the stack's user: a record that lies can hurt
-# nobody else's process.
+# record_stop NAME SIGNAL...: sends one signal after the other, some seconds apart, until the process is gone; KILL at
+# last. As the stack's user: a record that lies can hurt nobody else's process.
 record_stop() {
-    local name=$1 signal=$2 seconds=$3 pid
+    local name=$1 signal pid
+    shift
     if pid=$(record_pid "$name"); then
-        as_user kill -s "$signal" "$pid" 2>/dev/null || true
-        if ! wait_for "$seconds" record_gone "$name"; then
-            warn "$name does not stop, killing it"
-            as_user kill -s KILL "$pid" 2>/dev/null || true
-            wait_for 10 record_gone "$name" || fail "$name (process $pid) cannot be killed"
-        fi
+        for signal in "$@" KILL; do
+            as_user kill -s "$signal" "$pid" 2>/dev/null || true
+            ! wait_for 8 record_gone "$name" || break
+            warn "$name does not stop at $signal"
+        done
+        record_gone "$name" || fail "$name (process $pid) cannot be stopped"
     fi
     rm -f "$RECORDS/$name"
 }

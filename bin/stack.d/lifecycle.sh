@@ -95,8 +95,8 @@ stack_start() {
     web_start "$port"
     if ! web_bound "$port"; then
         if [[ $PORT_TAKEN && ${PORT:-0} == 0 ]]; then
-            record_stop web TERM 5
-            record_stop issuer TERM 5
+            record_stop web TERM
+            record_stop issuer TERM
             return 1
         fi
         show_log web
@@ -199,8 +199,8 @@ stack_stop() {
     { read -r SERVER_RUNNING <"$RECORDS/server"; } 2>/dev/null || SERVER_RUNNING=
     rm -f "$RUN_DIR/stack.env" "$RECORDS/parameters"
     web_stop
-    record_stop issuer TERM 5
-    record_stop database INT 20
+    record_stop issuer TERM
+    record_stop database INT QUIT
 }
 
 stack_down() {
@@ -210,6 +210,24 @@ stack_down() {
         [[ -d $STACK_HOME/data || $STACK_HOME == "$RUN_DIR" ]] || rm -rf "${STACK_HOME:?}"
     fi
     say 'down'
+}
+
+# stack_database stop|start: as if the database had gone away by itself, for whoever wants to see what then happens.
+stack_database() {
+    [[ -e $RECORDS/database ]] || fail 'no private database is running'
+    [[ -d $DATA/pg ]] || fail 'the running database is of another kind: set STACK_EPHEMERAL as for up'
+    case $1 in
+        stop)
+            as_user kill -s INT "$(record_pid database)" 2>/dev/null || true
+            wait_for 20 record_gone database || fail 'the database does not stop'
+            ;;
+        start)
+            ! record_gone database || database_start
+            sed "s/^DATABASE_PID=.*/DATABASE_PID='$(record_pid database)'/" "$RUN_DIR/stack.env" \
+                | private_write "$RUN_DIR/stack.env"
+            ;;
+        *) fail 'bin/stack database stop|start' ;;
+    esac
 }
 
 # stack_demo: a user with a token, from whoever makes the keys; sets DEMO_USER and DEMO_TOKEN, empty when only the caller could.

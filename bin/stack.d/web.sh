@@ -97,12 +97,12 @@ web_stop() {
     local record
     responders_record
     case ${SERVER_RUNNING-} in
-        apache*) record_stop web WINCH 5 ;;
-        *) record_stop web INT 5 ;;
+        apache*) record_stop web WINCH TERM ;;
+        *) record_stop web INT TERM ;;
     esac
     for record in "$RECORDS"/responder.*; do
         [[ -e $record ]] || continue
         wait_for 1 record_gone "${record##*/}" || true
-        record_stop "${record##*/}" TERM 5
+        record_stop "${record##*/}" TERM
     done
 }
