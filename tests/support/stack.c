@@ -1,0 +1,211 @@
+/* Starts and stops stacks through bin/stack, and reads what they say of themselves. */
+#include "support/stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SAID_MAX = 1024 * 1024, VALUES_MAX = 64 * 1024, OWN_SETTINGS = 8, TEXT_MAX = 256 };
+
+static const char *const UP[] = {"bin/stack", "up", NULL};
+static const char *const DOWN[] = {"bin/stack", "down", NULL};
+
+struct stack stack_make(const char *name, const char *const settings[])
+{
+	struct stack stack = {
+	        .name = name,
+	        .watcher_fd = -1,
+	        .values = buf_make(VALUES_MAX),
+	        .said = buf_make(SAID_MAX),
+	};
+	for (size_t i = 0; settings[i]; i++) {
+		if (i == STACK_SETTINGS_MAX)
+			abort();
+		stack.settings[i] = settings[i];
+	}
+	return stack;
+}
+
+/* The build that the test program itself is of: build/MODE. */
+static const char *mode(void)
+{
+	const char *build = getenv("BUILD");
+	const char *slash = build ? strrchr(build, '/') : NULL;
+	return slash ? slash + 1 : "release";
+}
+
+/* Becomes the command, in an environment that holds nothing by chance. */
+static void become(const struct stack *stack, const char *const command[])
+{
+	char name[TEXT_MAX];
+	char build[TEXT_MAX];
+	char path[4096];
+	char home[4096];
+	const char *environment[OWN_SETTINGS + STACK_SETTINGS_MAX + 1] = {name, build, path, home, "STACK_EPHEMERAL=1"};
+	size_t count = 5;
+	snprintf(name, sizeof name, "STACK=%s", stack->name);
+	snprintf(build, sizeof build, "MODE=%s", mode());
+	snprintf(path, sizeof path, "PATH=%s", getenv("PATH"));
+	snprintf(home, sizeof home, "HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
+	for (size_t i = 0; stack->settings[i]; i++) {
+		if (view_starts(view_of(stack->settings[i]), VIEW("STACK_EPHEMERAL=")))
+			environment[4] = stack->settings[i];
+		else
+			environment[count++] = stack->settings[i];
+	}
+	execvpe(command[0], (char *const *)command, (char *const *)environment);
+	_exit(127);
+}
+
+static bool read_to_end(int fd, struct buf *into)
+{
+	for (;;) {
+		char *room = buf_reserve(into, 4096);
+		ssize_t got = room ? read(fd, room, 4096) : -1;
+		if (got < 0 && room && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0;
+		into->len += (size_t)got;
+	}
+}
+
+int stack_run(struct stack *stack, const char *const command[])
+{
+	int ends[2];
+	int status;
+	buf_reset(&stack->said, SAID_MAX);
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		int nothing = open("/dev/null", O_RDONLY);
+		dup2(nothing, STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		become(stack, command);
+	}
+	close(ends[1]);
+	if (pid > 0)
+		(void)!read_to_end(ends[0], &stack->said);
+	close(ends[0]);
+	buf_add_char(&stack->said, '\0');
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A child that waits for its end of a pipe to close, which it does however the
+ * test ends, and then stops the stack; a byte before tells it that this is done. */
+static bool watch(struct stack *stack)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char done;
+		close(ends[1]);
+		setsid();
+		int nothing = open("/dev/null", O_RDWR);
+		for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+			dup2(nothing, fd);
+		ssize_t got;
+		do
+			got = read(ends[0], &done, 1);
+		while (got < 0 && errno == EINTR);
+		if (got == 1)
+			_exit(EXIT_SUCCESS);
+		become(stack, DOWN);
+	}
+	close(ends[0]);
+	if (pid < 0) {
+		close(ends[1]);
+		return false;
+	}
+	stack->watcher = pid;
+	stack->watcher_fd = ends[1];
+	return true;
+}
+
+static void watch_end(struct stack *stack)
+{
+	if (stack->watcher_fd < 0)
+		return;
+	(void)!write(stack->watcher_fd, "", 1);
+	close(stack->watcher_fd);
+	stack->watcher_fd = -1;
+	waitpid(stack->watcher, NULL, 0);
+}
+
+bool stack_read(struct stack *stack)
+{
+	char path[TEXT_MAX];
+	snprintf(path, sizeof path, "build/run-%s/stack.env", stack->name);
+	buf_reset(&stack->values, VALUES_MAX);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	struct buf text = buf_make(VALUES_MAX);
+	bool whole = read_to_end(fd, &text);
+	close(fd);
+	for (struct view rest = buf_view(&text); rest.len > 0;) {
+		struct view value = view_cut(&rest, '\n');
+		struct view name = view_cut(&value, '=');
+		/* Quoted for a shell; no value that a test reads holds a quote itself. */
+		if (value.len < 2 || value.ptr[0] != '\'')
+			continue;
+		buf_add(&stack->values, name);
+		buf_add_char(&stack->values, '\0');
+		buf_add(&stack->values, (struct view){value.ptr + 1, value.len - 2});
+		buf_add_char(&stack->values, '\0');
+	}
+	buf_destroy(&text);
+	return whole && buf_ok(&stack->values);
+}
+
+bool stack_up(struct stack *stack)
+{
+	if (stack->watcher_fd < 0 && !watch(stack))
+		return false;
+	return stack_run(stack, UP) == 0 && stack_read(stack);
+}
+
+bool stack_down(struct stack *stack)
+{
+	bool stopped = stack_run(stack, DOWN) == 0;
+	/* The watcher tries once more what did not work here. */
+	if (stopped)
+		watch_end(stack);
+	return stopped;
+}
+
+void stack_destroy(struct stack *stack)
+{
+	if (stack->watcher_fd >= 0)
+		(void)!stack_down(stack);
+	buf_destroy(&stack->values);
+	buf_destroy(&stack->said);
+}
+
+const char *stack_value(const struct stack *stack, const char *name)
+{
+	for (struct view rest = buf_view(&stack->values); rest.len > 0;) {
+		struct view known = view_cut(&rest, '\0');
+		struct view value = view_cut(&rest, '\0');
+		if (view_equal(known, view_of(name)))
+			return value.ptr;
+	}
+	return "";
+}
+
+int stack_port(const struct stack *stack)
+{
+	uint64_t port = 0;
+	const char *colon = strrchr(stack_value(stack, "BASE_URL"), ':');
+	return colon && view_to_u64(view_of(colon + 1), 65535, &port) ? (int)port : 0;
+}
