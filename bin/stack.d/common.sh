@@ -168,27 +168,13 @@ record_stop() {
     rm -f "$RECORDS/$name"
 }
 
-# descendants PID: prints "pid name" of every process below PID. Without ps, which a small system may not have.
-descendants() {
-    local -A parent=() name=()
-    local stat pid rest known=" $1 " grown=1
-    for stat in /proc/[0-9]*/stat; do
-        { read -r rest <"$stat"; } 2>/dev/null || continue
-        pid=${rest%% *}
-        name[$pid]=${rest#*\(}
-        name[$pid]=${name[$pid]%)*}
-        read -ra rest <<<"${rest##*) }"
-        [[ ${rest[0]} == [ZX] ]] || parent[$pid]=${rest[1]}
-    done
-    while ((grown)); do
-        grown=0
-        for pid in "${!parent[@]}"; do
-            if [[ $known == *" ${parent[$pid]} "* && $known != *" $pid "* ]]; then
-                known+="$pid "
-                grown=1
-                printf '%s %s\n' "$pid" "${name[$pid]}"
-            fi
-        done
+# processes_of FOLDER: prints the pid of every process whose program lies there, also one that lost its parent. By the
+# command line, since a program that keeps secrets hides more than that, and without ps, which a small system may not have.
+processes_of() {
+    local file program
+    for file in /proc/[0-9]*/cmdline; do
+        { IFS= read -r -d '' program <"$file"; } 2>/dev/null || continue
+        [[ $program != "$1"/* ]] || printf '%s\n' "${file//[!0-9]/}"
     done
 }
 

@@ -104,7 +104,7 @@ stack_start() {
     fi
     printf '%s\n' "$port" >"$STACK_HOME/port"
     web_answers
-    responders_record
+    responders_find
 }
 
 shell_variable() { printf "%s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }
@@ -171,6 +171,7 @@ stack_up() {
     secrets_load
     stack_stage
     printf '%s\n' "$SERVER" >"$RECORDS/server"
+    printf '%s\n' "$DATA" >"$RECORDS/data"
     OWN_DATABASE=1
     ! given DATABASE_URL TODO_DATABASE_URL || OWN_DATABASE=
     APP_DATABASE_URL='' OWN_OWNER_DATABASE_URL='' OWN_ISSUER_DATABASE_URL=''
@@ -207,7 +208,8 @@ stack_down() {
     stack_stop
     if [[ -d $STACK_HOME/ephemeral ]]; then
         rm -rf "${STACK_HOME:?}/ephemeral" "$STACK_HOME/secrets-ephemeral"
-        [[ -d $STACK_HOME/data || $STACK_HOME == "$RUN_DIR" ]] || rm -rf "${STACK_HOME:?}"
+        [[ -d $STACK_HOME/data ]] || rm -rf "${STACK_HOME:?}"
+        rmdir --ignore-fail-on-non-empty "$RUN_DIR" 2>/dev/null || true
     fi
     say 'down'
 }
@@ -215,7 +217,7 @@ stack_down() {
 # stack_database stop|start: as if the database had gone away by itself, for whoever wants to see what then happens.
 stack_database() {
     [[ -e $RECORDS/database ]] || fail 'no private database is running'
-    [[ -d $DATA/pg ]] || fail 'the running database is of another kind: set STACK_EPHEMERAL as for up'
+    DATA=$(<"$RECORDS/data")
     case $1 in
         stop)
             as_user kill -s INT "$(record_pid database)" 2>/dev/null || true

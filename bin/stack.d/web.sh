@@ -77,32 +77,27 @@ web_answers() {
     fi
 }
 
-# responders_record: writes down the programs that the web server started, so that none is forgotten at the end.
-responders_record() {
-    local pid name
-    RESPONDER_PIDS=
-    rm -f "$RECORDS"/responder.*
-    pid=$(record_pid web) || return 0
-    while read -r pid name; do
-        case $name in
-            tasks.fcgi | auth.fcgi | account.fcgi | health.fcgi)
-                record_write "responder.$pid" "$pid"
-                RESPONDER_PIDS+="${RESPONDER_PIDS:+ }$pid"
-                ;;
-        esac
-    done < <(descendants "$pid")
+# responders_find: sets RESPONDER_PIDS.
+responders_find() {
+    local pids
+    mapfile -t pids < <(processes_of "$STACK_HOME/programs/cgi-bin")
+    RESPONDER_PIDS=${pids[*]}
 }
 
 web_stop() {
-    local record
-    responders_record
+    local pid
     case ${SERVER_RUNNING-} in
         apache*) record_stop web WINCH TERM ;;
         *) record_stop web INT TERM ;;
     esac
-    for record in "$RECORDS"/responder.*; do
-        [[ -e $record ]] || continue
-        wait_for 1 record_gone "${record##*/}" || true
-        record_stop "${record##*/}" TERM
+    # A server that ended in order took its responders along; one that was killed did not.
+    wait_for 1 responders_gone || for pid in $RESPONDER_PIDS; do
+        record_write responder "$pid"
+        record_stop responder TERM
     done
+}
+
+responders_gone() {
+    responders_find
+    [[ ! $RESPONDER_PIDS ]]
 }
