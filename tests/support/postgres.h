@@ -1,0 +1,55 @@
+/* A private PostgreSQL for one test program: made before its first test,
+ * removed after its last, however the program ends.
+ *
+ * A test program says POSTGRES_FOR_ALL_TESTS once. Each test takes a database
+ * of its own, since tests run side by side; roles belong to the whole cluster,
+ * so a test that needs a special one makes it under a name of its own. */
+#ifndef SUPPORT_POSTGRES_H
+#define SUPPORT_POSTGRES_H
+
+#include <criterion/criterion.h>
+#include <criterion/hooks.h>
+#include <libpq-fe.h>
+
+#include "base/view.h"
+
+/* Makes the cluster, runs sql/bootstrap.sql and the changes of sql/sqitch.plan;
+ * the cluster goes when this process ends. Ends the program with a word on
+ * stderr when something fails. */
+void postgres_start(void);
+
+#define POSTGRES_FOR_ALL_TESTS                               \
+	ReportHook(PRE_ALL)(struct criterion_test_set * set) \
+	{                                                    \
+		(void)set;                                   \
+		postgres_start();                            \
+	}
+
+/* Makes a database with the schema in it, and no rows. `name`: letters and _. */
+void postgres_database(const char *name);
+
+/* The folder of the server's socket. */
+const char *postgres_folder(void);
+
+/* The address of a database for a role: postgres (superuser), todo_owner,
+ * todo_app, better_auth, or one that postgres_role() made. The caller frees it. */
+char *postgres_url(const char *role, const char *database);
+/* The same through a relay's socket folder. */
+char *postgres_url_in(const char *folder, const char *role, const char *database);
+
+/* Makes a role that may log in; `options` is SQL, such as "SUPERUSER". */
+void postgres_role(const char *name, const char *options);
+
+/* A connection; a failure fails the test. The caller finishes it. */
+PGconn *postgres_connect(const char *role, const char *database);
+
+/* Runs SQL as a role; a failure fails the test. */
+void postgres_run(const char *role, const char *database, const char *sql);
+
+/* The first value of the first row, "" for NULL or no row. The caller frees it. */
+char *postgres_value(const char *role, const char *database, const char *sql);
+
+/* Waits until `sql` gives true; fails the test after half a minute. */
+void postgres_wait_for(const char *role, const char *database, const char *sql);
+
+#endif

@@ -1,0 +1,146 @@
+/* Carries bytes between libpq and the server, as it was told. */
+#include "support/relay.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAIRS_MAX = 16 };
+
+struct pair {
+	int client;
+	int server;
+	bool client_spoke; /* last */
+};
+
+static void socket_address(const char *folder, struct sockaddr_un *ret)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(ret->sun_path, sizeof ret->sun_path, "%s/.s.PGSQL.5432", folder);
+}
+
+static void pair_close(struct pair *pair)
+{
+	close(pair->client);
+	close(pair->server);
+	pair->client = pair->server = -1;
+}
+
+static bool write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t written = send(fd, bytes, len, MSG_NOSIGNAL);
+		if (written <= 0)
+			return false;
+		bytes += written;
+		len -= (size_t)written;
+	}
+	return true;
+}
+
+/* Carries what one side has to say; false when that pair is at its end. */
+static bool carry(struct relay *relay, struct pair *pair, bool from_client)
+{
+	char bytes[65536];
+	int order = atomic_load(&relay->order);
+	ssize_t len = recv(from_client ? pair->client : pair->server, bytes, sizeof bytes, 0);
+	if (len <= 0)
+		return false;
+	if (from_client && !pair->client_spoke)
+		atomic_fetch_add(&relay->turns, 1);
+	pair->client_spoke = from_client;
+	if (from_client ? order == RELAY_SWALLOW_REQUESTS : order == RELAY_SWALLOW_ANSWERS)
+		return true;
+	if (from_client && order == RELAY_CUT_REQUESTS)
+		return false;
+	if (!from_client && order == RELAY_CUT_ANSWERS)
+		return false;
+	if (!from_client && order == RELAY_CUT_ANSWERS_ONCE) {
+		atomic_store(&relay->order, RELAY_PASS);
+		return false;
+	}
+	return write_all(from_client ? pair->server : pair->client, bytes, (size_t)len);
+}
+
+static void take(struct relay *relay, int listener, const struct sockaddr_un *target, struct pair *pairs)
+{
+	int client = accept(listener, NULL, NULL);
+	if (client < 0)
+		return;
+	atomic_fetch_add(&relay->connections, 1);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	size_t i = 0;
+	while (i < PAIRS_MAX && pairs[i].client >= 0)
+		i++;
+	if (i == PAIRS_MAX || connect(server, (const struct sockaddr *)target, sizeof *target) != 0) {
+		close(client);
+		close(server);
+		return;
+	}
+	pairs[i] = (struct pair){client, server, false};
+}
+
+static void serve(struct relay *relay, int listener, const struct sockaddr_un *target)
+{
+	struct pair pairs[PAIRS_MAX];
+	for (size_t i = 0; i < PAIRS_MAX; i++)
+		pairs[i] = (struct pair){-1, -1, false};
+	for (;;) {
+		struct pollfd polled[1 + 2 * PAIRS_MAX] = {{.fd = listener, .events = POLLIN}};
+		for (size_t i = 0; i < PAIRS_MAX; i++) {
+			polled[1 + 2 * i] = (struct pollfd){.fd = pairs[i].client, .events = POLLIN};
+			polled[2 + 2 * i] = (struct pollfd){.fd = pairs[i].server, .events = POLLIN};
+		}
+		if (poll(polled, 1 + 2 * PAIRS_MAX, -1) < 0)
+			continue;
+		for (size_t i = 0; i < PAIRS_MAX; i++) {
+			bool alive = true;
+			if (polled[1 + 2 * i].revents)
+				alive = carry(relay, &pairs[i], true);
+			if (alive && polled[2 + 2 * i].revents)
+				alive = carry(relay, &pairs[i], false);
+			if (!alive)
+				pair_close(&pairs[i]);
+		}
+		if (polled[0].revents)
+			take(relay, listener, target, pairs);
+	}
+}
+
+struct relay *relay_start(const char *target_folder)
+{
+	struct sockaddr_un own, target;
+	struct relay *relay = mmap(NULL, sizeof *relay, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert(relay != MAP_FAILED);
+	/* In the server's folder, so that it goes when that goes. */
+	snprintf(relay->folder, sizeof relay->folder, "%s/relay-XXXXXX", target_folder);
+	cr_assert_not_null(mkdtemp(relay->folder));
+	socket_address(relay->folder, &own);
+	socket_address(target_folder, &target);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	cr_assert_eq(bind(listener, (const struct sockaddr *)&own, sizeof own), 0);
+	cr_assert_eq(listen(listener, 16), 0);
+	relay->process = fork();
+	cr_assert_geq(relay->process, 0);
+	if (relay->process == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(relay, listener, &target);
+	}
+	close(listener);
+	return relay;
+}
+
+void relay_stop(struct relay *relay)
+{
+	kill(relay->process, SIGKILL);
+	waitpid(relay->process, NULL, 0);
+	munmap(relay, sizeof *relay);
+}
