@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "base/base64url.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -124,18 +123,11 @@ static enum jwt_error read_tree(const cJSON *claims, const struct jwt *jwt, cons
 enum jwt_error claims_read(struct arena *arena, const struct jwt *jwt, const struct claims_policy *policy, int64_t now,
                            struct claims *ret)
 {
-	unsigned char *bytes;
-	size_t len;
 	const cJSON *claims;
 
 	if (jwt->is_access_token && view_is_absent(policy->required_scope))
 		return JWT_BAD_TYP;
-	bytes = arena_alloc(arena, BASE64URL_DECODED(jwt->payload.len) + 1);
-	if (!bytes)
-		return JWT_NO_MEMORY;
-	if (!base64url_decode(jwt->payload, bytes, &len))
-		return JWT_BAD_BASE64URL;
-	switch (json_parse(arena, (struct view){(const char *)bytes, len}, &claims)) {
+	switch (json_parse(arena, jwt->payload, &claims)) {
 	case JSON_OK:
 		break;
 	case JSON_NO_MEMORY:

@@ -31,16 +31,17 @@ static bool split(struct view token, struct view *ret_header, struct view *ret_p
 	return true;
 }
 
-static enum jwt_error decode(struct arena *arena, struct view text, struct view *ret)
+/* Puts the bytes of a part in its place. */
+static enum jwt_error decode(struct arena *arena, struct view *part)
 {
-	unsigned char *bytes = arena_alloc(arena, BASE64URL_DECODED(text.len) + 1);
+	unsigned char *bytes = arena_alloc(arena, BASE64URL_DECODED(part->len) + 1);
 	size_t len;
 
 	if (!bytes)
 		return JWT_NO_MEMORY;
-	if (!base64url_decode(text, bytes, &len))
+	if (!base64url_decode(*part, bytes, &len))
 		return JWT_BAD_BASE64URL;
-	*ret = (struct view){(const char *)bytes, len};
+	*part = (struct view){(const char *)bytes, len};
 	return JWT_OK;
 }
 
@@ -91,19 +92,19 @@ enum jwt_error jwt_parse(struct arena *arena, struct view token, struct jwt *ret
 {
 	struct jwt jwt = {0};
 	struct view header;
-	struct view signature;
 	const cJSON *tree;
 	enum jwt_error error;
 
 	if (token.len > JWT_MAX_BYTES)
 		return JWT_TOO_LARGE;
-	if (!split(token, &header, &jwt.payload, &signature))
+	if (!split(token, &header, &jwt.payload, &jwt.signature))
 		return JWT_NOT_THREE_PARTS;
 	jwt.signed_text = (struct view){token.ptr, header.len + 1 + jwt.payload.len};
-	error = decode(arena, signature, &jwt.signature);
-	if (error != JWT_OK)
-		return error;
-	error = decode(arena, header, &header);
+	error = decode(arena, &header);
+	if (error == JWT_OK)
+		error = decode(arena, &jwt.payload);
+	if (error == JWT_OK)
+		error = decode(arena, &jwt.signature);
 	if (error != JWT_OK)
 		return error;
 	switch (json_parse(arena, header, &tree)) {

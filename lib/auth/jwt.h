@@ -24,7 +24,7 @@ struct jwt {
 	struct view kid;       /* ABSENT when the header has none */
 	bool is_access_token;  /* typ is at+jwt (RFC 9068 §2.1) */
 	struct view signed_text; /* header "." payload, as they came (RFC 7515 §5.2) */
-	struct view payload;   /* still base64url, not yet to be believed; may be empty */
+	struct view payload;   /* decoded, but not to be looked into before the signature is good; may be empty */
 	struct view signature; /* decoded */
 };
 
