@@ -1,0 +1,158 @@
+/* The log: one call is one line, whatever the message holds. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "support/leaks.h"
+
+TestSuite(log, .fini = leaks_check);
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+enum { ROOM = 2 * LOG_LINE_MAX };
+
+/* What one call writes, taken from a packet pipe: each read(2) gives what one
+ * write(2) put in, so a line written in pieces would be seen. */
+static size_t capture(enum log_level level, struct view message, char out[ROOM])
+{
+	int ends[2];
+	int saved = dup(STDERR_FILENO);
+
+	cr_assert_eq(pipe2(ends, O_DIRECT | O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_line(level, message);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	ssize_t len = read(ends[0], out, ROOM);
+	char more;
+	cr_expect_eq(read(ends[0], &more, 1), 0, "more than one write");
+	close(ends[0]);
+	cr_assert(len >= 0);
+	return (size_t)len;
+}
+
+/* The message's part of a plain line, without its line feed. */
+static struct view plain(struct view message, char out[ROOM])
+{
+	const struct view mark = VIEW("] info: ");
+	size_t len = capture(LOG_LEVEL_INFO, message, out);
+	const char *at = memmem(out, len, mark.ptr, mark.len);
+
+	cr_assert_not_null(at);
+	cr_assert_eq(out[len - 1], '\n');
+	at += mark.len;
+	return (struct view){at, len - (size_t)(at - out) - 1};
+}
+
+Test(log, writes_a_plain_line)
+{
+	char line[ROOM];
+	char rest[ROOM];
+	int64_t before = clock_now();
+
+	log_open("tasks", LOG_PLAIN, LOG_LEVEL_INFO);
+	struct view text = {line, capture(LOG_LEVEL_ERROR, VIEW("the \"message\""), line)};
+	int64_t instant = 0;
+	cr_assert(clock_parse(view_cut(&text, ' '), &instant));
+	cr_expect(instant >= before && instant <= clock_now());
+	int len = snprintf(rest, sizeof(rest), "tasks[%d] error: the \"message\"\n", (int)getpid());
+	cr_expect(view_equal(text, (struct view){rest, (size_t)len}));
+}
+
+Test(log, writes_a_json_line)
+{
+	struct arena arena;
+	char line[ROOM];
+	const cJSON *tree = NULL;
+	int64_t pid = 0;
+
+	cr_assert(arena_init(&arena, 65536));
+	log_open("tasks", LOG_JSON, LOG_LEVEL_INFO);
+	size_t len = capture(LOG_LEVEL_WARNING, VIEW("a \"b\" \\ c\n\xff \xc3\xa9"), line);
+	cr_assert_eq(line[len - 1], '\n');
+	cr_assert_null(memchr(line, '\n', len - 1));
+	cr_assert_eq(json_parse(&arena, (struct view){line, len}, &tree), JSON_OK);
+	cr_expect(view_equal(json_member_text(tree, "level"), VIEW("warning")));
+	cr_expect(view_equal(json_member_text(tree, "program"), VIEW("tasks")));
+	cr_expect(view_equal(json_member_text(tree, "message"), VIEW("a \"b\" \\ c\n\xef\xbf\xbd \xc3\xa9")));
+	cr_expect(json_to_integer(json_member(tree, "pid"), &pid) && pid == getpid());
+	cr_expect_eq(json_member_text(tree, "time").len, CLOCK_TEXT_MICROS);
+	arena_destroy(&arena);
+}
+
+Test(log, escapes_what_could_forge_a_line)
+{
+	static const struct {
+		struct view message;
+		const char *text;
+	} cases[] = {
+	        {{"a\nb", 3}, "a\\u000ab"},
+	        {{"a\r\nb", 4}, "a\\u000d\\u000ab"},
+	        {{"a\0b", 3}, "a\\u0000b"},
+	        {{"\x1b[31m\x7f\t", 7}, "\\u001b[31m\\u007f\\u0009"},
+	        {{"\xc2\x85\xc2\x9b", 4}, "\\u0085\\u009b"},
+	        {{"\xe2\x80\xa8\xe2\x80\xa9", 6}, "\\u2028\\u2029"},
+	        {{"\\n \\u000a", 9}, "\\\\n \\\\u000a"},
+	        {{"\xff\xc3", 2}, "\\xff\\xc3"},
+	        {{"\xc0\x8a", 2}, "\\xc0\\x8a"},
+	        {{"\xc3\xa9 \xe2\x80\xa6 \xf0\x9f\x98\x80 \"", 13}, "\xc3\xa9 \xe2\x80\xa6 \xf0\x9f\x98\x80 \""},
+	        {{NULL, 0}, ""},
+	};
+	char line[ROOM];
+
+	log_open("tasks", LOG_PLAIN, LOG_LEVEL_INFO);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct view got = plain(cases[i].message, line);
+
+		cr_expect(view_equal(got, view_of(cases[i].text)), "case %zu: %.*s", i, VIEW_ARGS(got));
+	}
+}
+
+Test(log, cuts_long_messages_between_characters)
+{
+	static const char *const units[] = {"x", "\n", "\xff", "\xc3\xa9", "\xf0\x9f\x98\x80", "\""};
+
+	for (int format = LOG_PLAIN; format <= LOG_JSON; format++) {
+		log_open("tasks", (enum log_format)format, LOG_LEVEL_INFO);
+		for (size_t i = 0; i < COUNT(units); i++) {
+			static char message[3 * LOG_LINE_MAX];
+			char line[ROOM];
+			size_t len = 0;
+
+			while (len + 4 < sizeof(message))
+				len = (size_t)(stpncpy(message + len, units[i], 4) - message);
+			len = capture(LOG_LEVEL_INFO, (struct view){message, len}, line);
+			cr_expect(len <= LOG_LINE_MAX && len > LOG_LINE_MAX - 20, "%zu bytes", len);
+			cr_expect(utf8_valid((struct view){line, len}));
+			const char *tail = format == LOG_JSON ? "...\"}\n" : "...\n";
+			cr_expect_eq(memcmp(line + len - strlen(tail), tail, strlen(tail)), 0, "case %zu", i);
+		}
+	}
+}
+
+Test(log, keeps_quiet_below_its_level)
+{
+	char line[ROOM];
+
+	log_open("tasks", LOG_PLAIN, LOG_LEVEL_WARNING);
+	cr_expect_eq(capture(LOG_LEVEL_DEBUG, VIEW("x"), line), 0);
+	cr_expect_eq(capture(LOG_LEVEL_INFO, VIEW("x"), line), 0);
+	cr_expect_gt(capture(LOG_LEVEL_WARNING, VIEW("x"), line), 0);
+	cr_expect_gt(capture(LOG_LEVEL_ERROR, VIEW("x"), line), 0);
+}
+
+Test(log, survives_a_closed_standard_error)
+{
+	int saved = dup(STDERR_FILENO);
+
+	close(STDERR_FILENO);
+	log_line(LOG_LEVEL_ERROR, VIEW("lost"));
+	cr_expect_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	close(saved);
+}
