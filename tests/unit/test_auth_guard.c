@@ -1,0 +1,253 @@
+/* auth/guard: one credential, one scheme, and a subject that owns the path. */
+#include "auth/guard.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "support/issuer.h"
+#include "support/leaks.h"
+
+#define ORIGIN "https://todo.example"
+
+static struct arena arena;
+static struct keyring *keyring;
+static struct issuer *issuer;
+static char *token;
+
+static void setup(void)
+{
+	issuer = issuer_new(ALG_HS256, NULL);
+	struct config config = {
+	        .better_auth_url = VIEW(ORIGIN),
+	        .better_auth_secret = issuer_secret(issuer),
+	        .jwt_shared_secret_alg = VIEW("HS256"),
+	        .jwks_rsa_alg = VIEW("RS256"),
+	        .jwt_leeway = 30,
+	};
+	struct keyring_parts parts = {.state_dir = -1};
+	struct buf error = buf_make(1024);
+	cr_assert(arena_init(&arena, 1024 * 1024));
+	cr_assert(keyring_open(&config, &parts, &keyring, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	buf_destroy(&error);
+	token = issuer_token_for(issuer, "u1", ORIGIN, clock_now());
+}
+
+static void teardown(void)
+{
+	free(token);
+	keyring_close(keyring);
+	issuer_free(issuer);
+	arena_destroy(&arena);
+	leaks_check();
+}
+
+TestSuite(auth_guard, .init = setup, .fini = teardown);
+
+static const struct claims *claims;
+static const char *reason;
+
+/* What becomes of that Authorization header; NULL: none. */
+static enum outcome judge(const char *header)
+{
+	struct request request = {.authorization = view_of(header)};
+	claims = NULL;
+	reason = NULL;
+	return guard_bearer(keyring, &arena, &request, &claims, &reason);
+}
+
+/* The header's text around the good token. */
+static enum outcome judge_around(const char *before, const char *after)
+{
+	char header[4096];
+	snprintf(header, sizeof header, "%s%s%s", before, token, after);
+	return judge(header);
+}
+
+Test(auth_guard, admits_a_good_token_by_its_subject)
+{
+	cr_assert_eq(judge_around("Bearer ", ""), OUTCOME_OK, "%s", reason);
+	cr_expect(view_equal(claims->subject, VIEW("u1")));
+	cr_expect_null(reason);
+}
+
+/* RFC 9110 §11.1: the scheme's case does not matter. */
+Test(auth_guard, takes_the_scheme_in_any_case_and_space_around_the_token)
+{
+	static const struct {
+		const char *before;
+		const char *after;
+	} cases[] = {{"bearer ", ""}, {"BEARER ", ""}, {"bEaReR ", ""}, {"Bearer   ", ""}, {"  Bearer ", " "}, {"Bearer\t", "\t"}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		cr_expect_eq(judge_around(cases[i].before, cases[i].after), OUTCOME_OK, "row %zu", i);
+}
+
+Test(auth_guard, takes_a_request_without_a_bearer_token_for_one_without_credentials)
+{
+	static const char *const headers[] = {NULL,     "",        " ",      "Basic dXNlcjpwYXNz", "Bearerx",
+	                                      "Bear",   "Token x", "Bearer:", "Bearer=x",          "DPoP x",
+	                                      "Digest", "Negotiate YII="};
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+		cr_expect_eq(judge(headers[i]), OUTCOME_UNAUTHENTICATED, "%s", headers[i] ? headers[i] : "(none)");
+		cr_expect_null(claims);
+	}
+	cr_expect_eq(judge_around("", ""), OUTCOME_UNAUTHENTICATED, "a bare token");
+	cr_expect_eq(judge_around("Bearer", ""), OUTCOME_UNAUTHENTICATED, "no space");
+	cr_expect_eq(judge_around("JWT ", ""), OUTCOME_UNAUTHENTICATED, "another scheme");
+}
+
+Test(auth_guard, refuses_a_bearer_scheme_with_a_bad_token)
+{
+	static const char *const headers[] = {"Bearer", "Bearer ", "Bearer x", "Bearer ..", "Bearer a.b.c", "Bearer null"};
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+		cr_expect_eq(judge(headers[i]), OUTCOME_TOKEN_INVALID, "%s", headers[i]);
+		cr_expect_null(claims);
+		cr_expect_not_null(reason, "%s", headers[i]);
+	}
+	cr_expect_eq(judge_around("Bearer ", "x"), OUTCOME_TOKEN_INVALID);
+	cr_expect_eq(judge_around("Bearer ", "="), OUTCOME_TOKEN_INVALID);
+	cr_expect_eq(judge_around("Bearer Bearer ", ""), OUTCOME_TOKEN_INVALID);
+	cr_expect_eq(judge_around("Bearer \"", "\""), OUTCOME_TOKEN_INVALID);
+	cr_expect_eq(judge_around("Bearer x ", ""), OUTCOME_TOKEN_INVALID);
+	cr_expect_eq(judge_around("Bearer ", " x"), OUTCOME_TOKEN_INVALID);
+}
+
+/* Web servers join two headers with a comma. */
+Test(auth_guard, refuses_two_credentials_even_if_both_are_good)
+{
+	char header[8192];
+	snprintf(header, sizeof header, "Bearer %s, Bearer %s", token, token);
+	cr_expect_eq(judge(header), OUTCOME_TWO_CREDENTIALS);
+	snprintf(header, sizeof header, "Basic dXNlcjpwYXNz, Bearer %s", token);
+	cr_expect_eq(judge(header), OUTCOME_TWO_CREDENTIALS);
+	cr_expect_eq(judge_around("Bearer ", ", Basic dXNlcjpwYXNz"), OUTCOME_TWO_CREDENTIALS);
+	cr_expect_eq(judge_around("Bearer ", ","), OUTCOME_TWO_CREDENTIALS);
+	cr_expect_eq(judge_around(",Bearer ", ""), OUTCOME_TWO_CREDENTIALS);
+}
+
+Test(auth_guard, tells_an_expired_token_from_a_forged_one_that_says_it_expired)
+{
+	int64_t hour_ago = clock_now() - 3600 * CLOCK_SECOND;
+	struct issuer *other = issuer_new(ALG_HS256, NULL);
+	char *old = issuer_token_for(issuer, "u1", ORIGIN, hour_ago);
+	char *forged = issuer_token_for(other, "u1", ORIGIN, hour_ago);
+	char header[4096];
+	snprintf(header, sizeof header, "Bearer %s", old);
+	cr_expect_eq(judge(header), OUTCOME_TOKEN_EXPIRED);
+	snprintf(header, sizeof header, "Bearer %s", forged);
+	cr_expect_eq(judge(header), OUTCOME_TOKEN_INVALID);
+	free(old);
+	free(forged);
+	issuer_free(other);
+}
+
+static bool key_set_update(struct source *source, int64_t now, enum source_need need, struct buf *notes)
+{
+	(void)source;
+	(void)now;
+	(void)need;
+	(void)notes;
+	return false;
+}
+
+static const struct jwks *key_set_keys(const struct source *source)
+{
+	(void)source;
+	return NULL;
+}
+
+static void key_set_close(struct source *source)
+{
+	(void)source;
+}
+
+/* Nobody's token is bad because our keys can't be had. */
+Test(auth_guard, does_not_blame_the_token_when_there_are_no_keys)
+{
+	static const struct source_type type = {key_set_update, key_set_keys, key_set_close};
+	struct source source = {&type};
+	struct config config = {.better_auth_url = VIEW(ORIGIN),
+	                        .jwks_rsa_alg = VIEW("RS256"),
+	                        .jwt_shared_secret_alg = VIEW("HS256")};
+	struct keyring_parts parts = {.state_dir = -1, .extra = &source};
+	struct keyring *none;
+	struct buf error = buf_make(1024);
+	struct issuer *signer = issuer_new(ALG_EDDSA, "k1");
+	char *signed_token = issuer_token_for(signer, "u1", ORIGIN, clock_now());
+	char header[4096];
+	cr_assert(keyring_open(&config, &parts, &none, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	snprintf(header, sizeof header, "Bearer %s", signed_token);
+	struct request request = {.authorization = view_of(header)};
+	cr_expect_eq(guard_bearer(none, &arena, &request, &claims, &reason), OUTCOME_KEYS_UNAVAILABLE);
+	keyring_close(none);
+	free(signed_token);
+	issuer_free(signer);
+	buf_destroy(&error);
+}
+
+Test(auth_guard, fails_closed_when_the_memory_of_a_request_is_used_up)
+{
+	struct arena small;
+	struct request request = {.authorization = VIEW("Bearer x.y.z")};
+	const struct principal *principal = NULL;
+	struct claims own = {.subject = VIEW("u1")};
+	cr_assert(arena_init(&small, 1));
+	cr_expect_eq(guard_bearer(keyring, &small, &request, &claims, &reason), OUTCOME_INTERNAL);
+	cr_expect_eq(guard_owner(&small, &own, VIEW("u1"), &principal), OUTCOME_INTERNAL);
+	cr_expect_null(principal);
+	arena_destroy(&small);
+}
+
+/* ---- whose path ---- */
+
+Test(auth_guard, admits_a_subject_to_its_own_path_byte_for_byte)
+{
+	static const struct {
+		const char *subject;
+		const char *path_user;
+		bool admitted;
+	} cases[] = {
+	        {"u1", "u1", true},
+	        {"0189f7a0-1234-7abc-8def-0123456789ab", "0189f7a0-1234-7abc-8def-0123456789ab", true},
+	        {"42", "42", true},
+	        {"a b", "a b", true},
+	        {"\xC3\xA9", "\xC3\xA9", true},
+	        {"u1", "u2", false},
+	        {"u1", "U1", false},
+	        {"abc", "ABC", false},
+	        {"u1", "u1 ", false},
+	        {"u1", " u1", false},
+	        {"u1", "u", false},
+	        {"u", "u1", false},
+	        {"u1", "", false},
+	        {"1", "01", false},
+	        {"1", "1.0", false},
+	        {"10", "1e1", false},
+	        {"a%62", "ab", false},
+	        {"a+b", "a b", false},
+	        {"\xC3\xA9", "e\xCC\x81", false}, /* the same letter, composed and not */
+	        {"K", "\xE2\x84\xAA", false},     /* the Kelvin sign folds to K */
+	        {"0189f7a0-1234-7abc-8def-0123456789ab", "0189F7A0-1234-7ABC-8DEF-0123456789AB", false},
+	        {"*", "u1", false},
+	        {"u1", "*", false},
+	        {"u1", "%", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct claims own = {.subject = view_of(cases[i].subject)};
+		const struct principal *principal = NULL;
+		enum outcome outcome = guard_owner(&arena, &own, view_of(cases[i].path_user), &principal);
+		cr_expect_eq(outcome, cases[i].admitted ? OUTCOME_OK : OUTCOME_FORBIDDEN, "%s at %s", cases[i].subject,
+		             cases[i].path_user);
+		cr_expect_eq(principal != NULL, cases[i].admitted, "%s at %s", cases[i].subject, cases[i].path_user);
+		if (principal)
+			cr_expect(view_equal(principal_user(principal), view_of(cases[i].subject)));
+	}
+}
+
+/* A claim other than sub never makes anybody the owner. */
+Test(auth_guard, looks_at_the_subject_alone)
+{
+	struct claims own = {.subject = VIEW("u1"), .email = VIEW("u2"), .name = VIEW("u2")};
+	const struct principal *principal = NULL;
+	cr_expect_eq(guard_owner(&arena, &own, VIEW("u2"), &principal), OUTCOME_FORBIDDEN);
+}
