@@ -56,7 +56,7 @@ static const char *stage_name(ConnStatusType status)
 		return "agreeing on TLS";
 	if (status == CONNECTION_AWAITING_RESPONSE || status == CONNECTION_AUTH_OK)
 		return "logging in";
-	return "reading the settings or finding the host";
+	return "looking for the server";
 }
 
 /* The message ends in the SQLSTATE alone when the server refused, since

@@ -161,8 +161,9 @@ static enum pipeline_end pipeline_read(PGconn *conn, const struct command *comma
 		if (end != PIPELINE_DONE)
 			return end;
 		if (!result) {
-			/* More ends than commands: the connection broke. */
-			if (at++ == count)
+			/* A Sync ends so only after an error of its own; more
+			 * ends than that mean that the connection broke. */
+			if (at++ > count)
 				return PIPELINE_LOST;
 			continue;
 		}

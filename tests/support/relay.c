@@ -128,12 +128,14 @@ struct relay *relay_start(const char *target_folder)
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(listener, (const struct sockaddr *)&own, sizeof own), 0);
 	cr_assert_eq(listen(listener, 16), 0);
-	relay->process = fork();
-	cr_assert_geq(relay->process, 0);
-	if (relay->process == 0) {
+	/* Not straight into the memory that both share: the child's 0 would win. */
+	pid_t child = fork();
+	cr_assert_geq(child, 0);
+	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		serve(relay, listener, &target);
 	}
+	relay->process = child;
 	close(listener);
 	return relay;
 }

@@ -1,0 +1,599 @@
+/* The database while it runs: one round trip, and every way that it fails. */
+#include "support/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/database.h"
+#include "support/leaks.h"
+#include "support/principal.h"
+#include "support/relay.h"
+
+POSTGRES_FOR_ALL_TESTS
+TestSuite(db, .fini = leaks_check, .timeout = 120);
+
+#define TASK_ID "00000000-0000-7000-8000-000000000001"
+
+enum { LINE = 400 };
+
+/* The one backend of the handle under test. */
+#define BACKENDS "FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()"
+
+static void run_in(const char *database, const char *sql)
+{
+	postgres_run("postgres", database, sql);
+}
+
+static void add_task(const char *database)
+{
+	run_in(database, "INSERT INTO todo.task (user_id, id, title) VALUES ('anna', '" TASK_ID "', 'task')");
+}
+
+static enum outcome read_tasks(struct db *db)
+{
+	DB_RESULT result = NULL;
+	return db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &result);
+}
+
+static enum outcome write_task(struct db *db)
+{
+	DB_RESULT result = NULL;
+	const struct view values[] = {VIEW(TASK_ID), VIEW("true")};
+	return db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, values, 2, &result);
+}
+
+static bool is_completed(const char *database)
+{
+	char *value = postgres_value("postgres", database, "SELECT completed FROM todo.task");
+	bool completed = value[0] == 't';
+	free(value);
+	return completed;
+}
+
+static struct db *open_at(const char *url, int64_t timeout)
+{
+	struct config config = database_config(url);
+	config.database_timeout = timeout;
+	return database_open(&config);
+}
+
+static struct db *open_through(const struct relay *relay, const char *database, int64_t timeout)
+{
+	char *url = postgres_url_in(relay->folder, "todo_app", database);
+	struct db *db = open_at(url, timeout);
+	free(url);
+	return db;
+}
+
+/* Runs `then` in a process of its own as soon as `when` is true. */
+static pid_t meanwhile(const char *database, const char *when, const char *then)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		postgres_wait_for("postgres", database, when);
+		run_in(database, then);
+		_exit(0);
+	}
+	return child;
+}
+
+/* ---- round trips ---- */
+
+Test(db, a_request_is_one_round_trip)
+{
+	postgres_database("db_turns");
+	add_task("db_turns");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_turns", 20);
+	cr_assert_eq(db_ready(db), OUTCOME_OK);
+	/* The first of each kind prepares, in the same round trip. */
+	for (int i = 0; i < 3; i++) {
+		unsigned before = atomic_load(&relay->turns);
+		cr_assert_eq(read_tasks(db), OUTCOME_OK);
+		cr_expect_eq(atomic_load(&relay->turns) - before, 1, "read %d", i);
+		before = atomic_load(&relay->turns);
+		cr_assert_eq(write_task(db), OUTCOME_OK);
+		cr_expect_eq(atomic_load(&relay->turns) - before, 1, "write %d", i);
+	}
+	cr_expect_eq(atomic_load(&relay->connections), 1);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, opening_a_handle_connects_not_yet)
+{
+	struct db *db = database_make("db_lazy");
+	cr_expect_eq(db_connections(db), 0);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 1);
+	db_close(db);
+}
+
+Test(db, statements_are_prepared_only_when_that_is_on)
+{
+	/* Only a prepared statement minds that its columns change, and then takes a new connection. */
+	for (int prepare = 0; prepare < 2; prepare++) {
+		const char *name = prepare ? "db_prepared" : "db_unprepared";
+		postgres_database(name);
+		char *url = postgres_url("todo_app", name);
+		struct config config = database_config(url);
+		config.database_prepare = prepare;
+		struct db *db = database_open(&config);
+		cr_assert_eq(read_tasks(db), OUTCOME_OK);
+		run_in(name, "ALTER TABLE todo.task ALTER COLUMN title TYPE varchar(300)");
+		cr_expect_eq(read_tasks(db), OUTCOME_OK);
+		cr_expect_eq(db_connections(db), prepare ? 2 : 1);
+		db_close(db);
+		free(url);
+	}
+}
+
+Test(db, settings_of_the_role_do_not_reach_the_statements)
+{
+	postgres_database("db_search_path");
+	/* A schema in front of all others, with an operator and a function that lie. */
+	run_in("db_search_path", "CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC;"
+	                         "CREATE FUNCTION evil.same(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+	                         "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same);"
+	                         "CREATE ROLE db_search_path_role LOGIN PASSWORD 'x' IN ROLE todo_app;"
+	                         "ALTER ROLE db_search_path_role SET search_path = evil, pg_catalog");
+	add_task("db_search_path");
+	char *url = NULL;
+	cr_assert_geq(asprintf(&url, "postgresql://db_search_path_role:x@/db_search_path?host=%s", postgres_folder()),
+	              0);
+	struct db *db = open_at(url, 20);
+	DB_RESULT result = NULL;
+	cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_TASK_LIST, NULL, 0, &result), OUTCOME_OK);
+	cr_expect_eq(db_rows(result), 0);
+	db_close(db);
+	free(url);
+}
+
+Test(db, identity_ends_with_the_transaction)
+{
+	postgres_database("db_identity");
+	add_task("db_identity");
+	char *url = postgres_url("todo_app", "db_identity");
+	struct db *db = open_at(url, 20);
+	for (int i = 0; i < 2; i++) {
+		DB_RESULT annas = NULL;
+		DB_RESULT berts = NULL;
+		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &annas), OUTCOME_OK);
+		cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_TASK_LIST, NULL, 0, &berts), OUTCOME_OK);
+		cr_expect_eq(db_rows(annas), 1);
+		cr_expect_eq(db_rows(berts), 0);
+	}
+	db_close(db);
+	free(url);
+}
+
+/* ---- connections that die ---- */
+
+Test(db, a_dead_idle_connection_is_replaced_unseen)
+{
+	struct db *db = database_make("db_idle");
+	add_task("db_idle");
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(write_task(db), OUTCOME_OK, "round %d", i);
+		run_in("db_idle", "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+	}
+	cr_expect_eq(db_connections(db), 3);
+	cr_expect_not(database_noted(db, "broke"));
+	db_close(db);
+}
+
+Test(db, a_prepared_statement_is_prepared_again_on_a_new_connection)
+{
+	struct db *db = database_make("db_prepared_again");
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	run_in("db_prepared_again", "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	db_close(db);
+}
+
+Test(db, a_read_that_breaks_is_tried_again)
+{
+	struct db *db = database_make("db_read_broken");
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	PGconn *blocker = postgres_connect("postgres", "db_read_broken");
+	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	/* The second try would wait for the lock as well, so it goes with the first one's backend. */
+	char then[LINE];
+	snprintf(then, sizeof then,
+	         "SELECT pg_terminate_backend(pid, 10000) " BACKENDS ";"
+	         "SELECT pg_terminate_backend(%d, 10000)",
+	         PQbackendPID(blocker));
+	pid_t child =
+	        meanwhile("db_read_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'", then);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 2);
+	cr_expect(database_noted(db, "broke in TASK_LIST, SQLSTATE 57P01"));
+	waitpid(child, NULL, 0);
+	PQfinish(blocker);
+	db_close(db);
+}
+
+Test(db, a_read_that_breaks_twice_is_given_up)
+{
+	postgres_database("db_read_twice");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_read_twice", 20);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_CUT_REQUESTS);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect_eq(db_connections(db), 2);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, a_write_terminated_while_it_waits_is_unknown)
+{
+	struct db *db = database_make("db_write_broken");
+	add_task("db_write_broken");
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	PGconn *blocker = postgres_connect("postgres", "db_write_broken");
+	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	pid_t child = meanwhile("db_write_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'",
+	                        "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
+	cr_expect_eq(db_connections(db), 1);
+	waitpid(child, NULL, 0);
+	PQfinish(blocker);
+	cr_expect_not(is_completed("db_write_broken"));
+	db_close(db);
+}
+
+Test(db, a_committed_write_whose_answer_is_lost_is_unknown_and_not_repeated)
+{
+	postgres_database("db_write_lost");
+	add_task("db_write_lost");
+	run_in("db_write_lost", "ALTER TABLE todo.task ADD COLUMN writes integer DEFAULT 0;"
+	                        "CREATE FUNCTION count_writes() RETURNS trigger LANGUAGE plpgsql AS"
+	                        " 'BEGIN NEW.writes := OLD.writes + 1; RETURN NEW; END';"
+	                        "CREATE TRIGGER count_writes BEFORE UPDATE ON todo.task"
+	                        " FOR EACH ROW EXECUTE FUNCTION count_writes()");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_write_lost", 20);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
+	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
+	postgres_wait_for("postgres", "db_write_lost", "SELECT completed FROM todo.task");
+	char *writes = postgres_value("postgres", "db_write_lost", "SELECT writes FROM todo.task");
+	cr_expect_str_eq(writes, "1");
+	free(writes);
+	/* The next request does not suffer. */
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, a_read_whose_answer_is_lost_is_tried_again)
+{
+	postgres_database("db_read_lost");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_read_lost", 20);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 2);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, recovers_when_the_database_comes)
+{
+	/* Nothing listens in a relay's folder once the relay is gone. */
+	postgres_database("db_absent");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_absent", 20);
+	char moved[100], socket[100];
+	snprintf(socket, sizeof socket, "%s/.s.PGSQL.5432", relay->folder);
+	snprintf(moved, sizeof moved, "%s/away", relay->folder);
+	cr_assert_eq(rename(socket, moved), 0);
+	cr_expect_eq(db_ready(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_assert_eq(rename(moved, socket), 0);
+	int64_t end = clock_monotonic() + 30 * CLOCK_SECOND;
+	enum outcome outcome;
+	do
+		outcome = read_tasks(db);
+	while (outcome == OUTCOME_DATABASE_UNAVAILABLE && clock_monotonic() < end);
+	cr_expect_eq(outcome, OUTCOME_OK);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, a_database_that_is_away_is_not_hammered)
+{
+	struct db *db = open_at("postgresql://todo_app@/none?host=/nonexistent", 20);
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
+	/* Two, should the machine take a second for the hundred. */
+	cr_expect_leq(db_connections(db), 2);
+	cr_expect(database_noted(db, "connecting failed while looking for the server"));
+	db_close(db);
+}
+
+/* ---- time ---- */
+
+Test(db, a_slow_read_is_ended_by_the_server)
+{
+	postgres_database("db_slow_read");
+	char *url = postgres_url("todo_app", "db_slow_read");
+	struct db *db = open_at(url, 1);
+	PGconn *blocker = postgres_connect("postgres", "db_slow_read");
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect(database_noted(db, "SQLSTATE 57014"));
+	PQclear(PQexec(blocker, "ROLLBACK"));
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 1);
+	PQfinish(blocker);
+	db_close(db);
+	free(url);
+}
+
+Test(db, a_slow_write_is_ended_by_the_server_and_known_to_be_undone)
+{
+	postgres_database("db_slow_write");
+	add_task("db_slow_write");
+	char *url = postgres_url("todo_app", "db_slow_write");
+	struct db *db = open_at(url, 1);
+	PGconn *blocker = postgres_connect("postgres", "db_slow_write");
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
+	PQclear(PQexec(blocker, "ROLLBACK"));
+	cr_expect_not(is_completed("db_slow_write"));
+	PQfinish(blocker);
+	db_close(db);
+	free(url);
+}
+
+Test(db, a_silent_server_is_a_timeout_for_a_read)
+{
+	postgres_database("db_silent_read");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_silent_read", 1);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+	/* The answer, should it still come, must not meet the next request. */
+	atomic_store(&relay->order, RELAY_PASS);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 2);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, a_silent_server_leaves_a_write_unknown)
+{
+	postgres_database("db_silent_write");
+	add_task("db_silent_write");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_silent_write", 1);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, a_server_that_never_greets_is_given_up)
+{
+	postgres_database("db_no_greeting");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_no_greeting", 1);
+	atomic_store(&relay->order, RELAY_SWALLOW_REQUESTS);
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect_eq(db_connections(db), 1);
+	cr_expect(database_noted(db, "connecting failed while logging in"));
+	db_close(db);
+	relay_stop(relay);
+}
+
+/* ---- what the server refuses ---- */
+
+/* A trigger on todo.task that raises this SQLSTATE, `times` times. */
+static void make_trigger(const char *database, const char *timing, const char *sqlstate, int times)
+{
+	char sql[4 * LINE];
+	snprintf(sql, sizeof sql,
+	         "CREATE SEQUENCE tried; GRANT ALL ON SEQUENCE tried TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC;"
+	         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+	         " IF nextval('public.tried') <= %d THEN RAISE EXCEPTION 'secret words' USING ERRCODE = '%s'; END IF;"
+	         " RETURN NEW; END$$;"
+	         "CREATE %s ON todo.task %s FOR EACH ROW EXECUTE FUNCTION refuse()",
+	         times, sqlstate,
+	         strcmp(timing, "COMMIT") == 0 ? "CONSTRAINT TRIGGER refuse AFTER UPDATE"
+	                                       : "TRIGGER refuse BEFORE UPDATE",
+	         strcmp(timing, "COMMIT") == 0 ? "DEFERRABLE INITIALLY DEFERRED" : "");
+	run_in(database, sql);
+}
+
+Test(db, each_sqlstate_has_its_outcome)
+{
+	static const struct {
+		const char *sqlstate;
+		int times;
+		enum outcome outcome;
+		uint64_t connections;
+	} cases[] = {
+	        {"40001", 1, OUTCOME_OK, 1},
+	        {"40001", 2, OUTCOME_DATABASE_BUSY, 1},
+	        {"40P01", 1, OUTCOME_OK, 1},
+	        {"40P01", 2, OUTCOME_DATABASE_BUSY, 1},
+	        {"53100", 1, OUTCOME_DATABASE_BUSY, 1},
+	        {"53200", 1, OUTCOME_DATABASE_BUSY, 1},
+	        {"55P03", 1, OUTCOME_DATABASE_BUSY, 1},
+	        {"57014", 1, OUTCOME_DATABASE_TIMEOUT, 1},
+	        {"25006", 1, OUTCOME_DATABASE_UNAVAILABLE, 1},
+	        {"23505", 1, OUTCOME_TASK_EXISTS, 1},
+	        {"23514", 1, OUTCOME_INTERNAL, 1},
+	        {"42501", 1, OUTCOME_INTERNAL, 1},
+	        {"XX000", 1, OUTCOME_INTERNAL, 1},
+	        {"26000", 1, OUTCOME_OK, 2},
+	        {"42P05", 1, OUTCOME_OK, 2},
+	        {"0A000", 2, OUTCOME_INTERNAL, 2},
+	        {"08006", 1, OUTCOME_OUTCOME_UNKNOWN, 1},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char name[40], word[40];
+		snprintf(name, sizeof name, "db_state_%zu", i);
+		struct db *db = database_make(name);
+		add_task(name);
+		make_trigger(name, "ROW", cases[i].sqlstate, cases[i].times);
+		cr_expect_eq(write_task(db), cases[i].outcome, "%s %d", cases[i].sqlstate, cases[i].times);
+		cr_expect_eq(db_connections(db), cases[i].connections, "%s", cases[i].sqlstate);
+		struct buf notes = buf_make(8192);
+		db_take_notes(db, &notes);
+		snprintf(word, sizeof word, "TASK_COMPLETE, SQLSTATE %s\n", cases[i].sqlstate);
+		buf_add_char(&notes, '\0');
+		cr_expect_not_null(strstr(notes.ptr, word), "%s", notes.ptr);
+		cr_expect_null(strstr(notes.ptr, "secret"), "%s", notes.ptr);
+		buf_destroy(&notes);
+		db_close(db);
+	}
+}
+
+Test(db, a_refused_commit_is_no_success)
+{
+	struct db *db = database_make("db_commit");
+	add_task("db_commit");
+	make_trigger("db_commit", "COMMIT", "23514", 1);
+	cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
+	cr_expect_not(is_completed("db_commit"));
+	/* The connection is still in step. */
+	cr_expect_eq(write_task(db), OUTCOME_OK);
+	cr_expect(is_completed("db_commit"));
+	cr_expect_eq(db_connections(db), 1);
+	db_close(db);
+}
+
+Test(db, a_serialization_failure_at_commit_is_tried_again)
+{
+	struct db *db = database_make("db_commit_again");
+	add_task("db_commit_again");
+	make_trigger("db_commit_again", "COMMIT", "40001", 1);
+	cr_expect_eq(write_task(db), OUTCOME_OK);
+	cr_expect(is_completed("db_commit_again"));
+	db_close(db);
+}
+
+Test(db, a_failed_first_run_leaves_the_prepared_names_right)
+{
+	struct db *db = database_make("db_prepare_failed");
+	/* Parsing fails, so the name is not known to the server … */
+	cr_assert_eq(db_ready(db), OUTCOME_OK);
+	run_in("db_prepare_failed", "ALTER TABLE todo.task RENAME COLUMN completed TO finished");
+	cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
+	/* … or execution does, and it is known. */
+	run_in("db_prepare_failed", "ALTER TABLE todo.task RENAME COLUMN finished TO completed");
+	add_task("db_prepare_failed");
+	make_trigger("db_prepare_failed", "ROW", "23514", 1);
+	cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
+	cr_expect_eq(write_task(db), OUTCOME_OK);
+	cr_expect_eq(db_connections(db), 1);
+	db_close(db);
+}
+
+Test(db, a_read_only_server_takes_no_write)
+{
+	postgres_database("db_read_only");
+	run_in("db_read_only", "ALTER DATABASE db_read_only SET default_transaction_read_only = on");
+	char *url = postgres_url("todo_app", "db_read_only");
+	struct db *db = open_at(url, 20);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
+	db_close(db);
+	free(url);
+}
+
+Test(db, a_full_server_is_busy)
+{
+	postgres_database("db_full");
+	postgres_role("db_full_role", "IN ROLE todo_app CONNECTION LIMIT 1");
+	char *url = postgres_url("db_full_role", "db_full");
+	struct db *first = open_at(url, 20);
+	struct db *second = open_at(url, 20);
+	cr_assert_eq(read_tasks(first), OUTCOME_OK);
+	cr_expect_eq(read_tasks(second), OUTCOME_DATABASE_BUSY);
+	cr_expect(database_noted(second, "connecting failed while logging in, SQLSTATE 53300"));
+	db_close(first);
+	db_close(second);
+	free(url);
+}
+
+Test(db, a_wrong_password_is_noted_without_words)
+{
+	char *url = NULL;
+	cr_assert_geq(asprintf(&url, "postgresql://todo_app:wrong@/todo?host=%s", postgres_folder()), 0);
+	struct db *db = open_at(url, 20);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
+	struct buf notes = buf_make(1024);
+	db_take_notes(db, &notes);
+	cr_expect(view_equal(buf_view(&notes), VIEW("database: connecting failed while logging in, SQLSTATE 28P01\n")));
+	buf_destroy(&notes);
+	db_close(db);
+	free(url);
+}
+
+Test(db, a_large_answer_and_a_large_request_pass)
+{
+	struct db *db = database_make("db_large");
+	run_in("db_large",
+	       "INSERT INTO todo.task (user_id, id, title, description)"
+	       " SELECT 'anna', gen_random_uuid(), 't', repeat('\u00fc', 1000) FROM generate_series(1, 1000)");
+	DB_RESULT result = NULL;
+	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &result), OUTCOME_OK);
+	cr_expect_eq(db_rows(result), 1000);
+	/* Larger than every buffer on the way: libpq must wait for room, and the server then refuses it. */
+	size_t size = 1 << 22;
+	char *text = malloc(size);
+	memset(text, 'x', size);
+	const struct view values[] = {VIEW(TASK_ID),  {text, size}, ABSENT,  VIEW("false"),
+	                              VIEW("medium"), ABSENT,       VIEW("")};
+	DB_RESULT none = NULL;
+	cr_expect_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CREATE, values, 7, &none), OUTCOME_INTERNAL);
+	cr_expect(database_noted(db, "SQLSTATE 23514"));
+	free(text);
+	db_close(db);
+}
+
+Test(db, a_wrong_number_of_values_runs_nothing)
+{
+	struct db *db = database_make("db_values");
+	DB_RESULT result = NULL;
+	cr_expect_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_GET, NULL, 0, &result), OUTCOME_INTERNAL);
+	cr_expect_eq(db_connections(db), 0);
+	db_close(db);
+}
+
+Test(db, the_server_writes_nothing_to_standard_error)
+{
+	/* libpq prints notices unless told otherwise, and Apache would log them. */
+	struct db *db = database_make("db_notice");
+	add_task("db_notice");
+	run_in("db_notice", "CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS"
+	                    " $$BEGIN RAISE WARNING 'secret words'; RETURN NEW; END$$;"
+	                    "CREATE TRIGGER speak BEFORE UPDATE ON todo.task FOR EACH ROW EXECUTE FUNCTION speak()");
+	int ends[2], kept = dup(STDERR_FILENO);
+	char byte;
+	cr_assert_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	enum outcome outcome = write_task(db);
+	fflush(stderr);
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	cr_expect_eq(outcome, OUTCOME_OK);
+	cr_expect_eq(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+	db_close(db);
+}
