@@ -110,6 +110,10 @@ as_user() { (cd / && HOME=$DATA exec "${DROP[@]}" "$@" 9>&-); }
 # shellcheck disable=SC2016
 as_user_write() { as_user bash -c 'umask 077 && cat >"$0.new" && mv -f "$0.new" "$0"' "$1"; }
 
+# as_user_kill SIGNAL PID: with the shell's own kill, since a small system has no other.
+# shellcheck disable=SC2016
+as_user_kill() { as_user bash -c 'kill -s "$0" "$1"' "$1" "$2" 2>/dev/null || true; }
+
 # --- processes -----------------------------------------------------------------------------------------------------
 
 # A number alone may by now be somebody else's process: with its start time and the boot it is one process for ever.
@@ -145,7 +149,7 @@ spawn() {
         for fd in /proc/$$/fd/*; do
             fd=${fd##*/}
             case $fd in 0|1|2|255) ;; *) eval "exec $fd>&-" ;; esac
-        done 2>/dev/null
+        done
         exec "$@"' "$DATA/log/$name.log" "$@") &
     record_write "$name" $!
 }
@@ -159,7 +163,7 @@ record_stop() {
     shift
     if pid=$(record_pid "$name"); then
         for signal in "$@" KILL; do
-            as_user kill -s "$signal" "$pid" 2>/dev/null || true
+            as_user_kill "$signal" "$pid"
             ! wait_for 8 record_gone "$name" || break
             warn "$name does not stop at $signal"
         done

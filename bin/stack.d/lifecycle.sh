@@ -220,7 +220,7 @@ stack_database() {
     DATA=$(<"$RECORDS/data")
     case $1 in
         stop)
-            as_user kill -s INT "$(record_pid database)" 2>/dev/null || true
+            as_user_kill INT "$(record_pid database)"
             wait_for 20 record_gone database || fail 'the database does not stop'
             ;;
         start)
