@@ -379,7 +379,8 @@ enum json_error json_parse(struct arena *arena, struct view text, const cJSON **
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {
-	return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+	/* The one without CaseSensitive would take "Sub" for "sub". */
+	return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
 struct view json_text(const cJSON *node)

@@ -31,7 +31,8 @@ static bool is_ipv6(struct view host)
 	for (size_t i = 1; i + 1 < host.len; i++) {
 		char c = host.ptr[i];
 
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':' && c != '.')
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':' &&
+		    c != '.')
 			return false;
 	}
 	return true;
@@ -71,7 +72,8 @@ bool url_parse(struct view text, struct url *ret)
 	if (!is_plain(text) || !take_scheme(&rest, &url.is_https))
 		return false;
 	authority = authority_of(rest);
-	host_len = authority.len > 0 && authority.ptr[0] == '[' ? view_find(authority, ']') + 1 : view_find(authority, ':');
+	host_len = authority.len > 0 && authority.ptr[0] == '[' ? view_find(authority, ']') + 1
+	                                                        : view_find(authority, ':');
 	if (host_len > authority.len)
 		return false;
 	url.host = (struct view){authority.ptr, host_len};
@@ -79,8 +81,7 @@ bool url_parse(struct view text, struct url *ret)
 		return false;
 	port = view_from(authority, host_len);
 	number = url.is_https ? HTTPS_PORT : HTTP_PORT;
-	if (port.len > 0 &&
-	    (port.ptr[0] != ':' || !view_to_u64(view_from(port, 1), PORT_MAX, &number) || number == 0))
+	if (port.len > 0 && (port.ptr[0] != ':' || !view_to_u64(view_from(port, 1), PORT_MAX, &number) || number == 0))
 		return false;
 	url.port = (uint16_t)number;
 	*ret = url;
