@@ -71,6 +71,7 @@ static const struct passwd *server_user(void)
 
 static pid_t launch_server_program(const char *program, char *const arguments[], const char *log)
 {
+	static char drop[] = "setpriv", no_groups[] = "--clear-groups", end_of_options[] = "--";
 	char uid[32], gid[32];
 	char *all[48];
 	size_t count = 0;
@@ -80,11 +81,11 @@ static pid_t launch_server_program(const char *program, char *const arguments[],
 			return -1;
 		snprintf(uid, sizeof uid, "--reuid=%u", (unsigned)user->pw_uid);
 		snprintf(gid, sizeof gid, "--regid=%u", (unsigned)user->pw_gid);
-		all[count++] = (char[]){"setpriv"};
+		all[count++] = drop;
 		all[count++] = uid;
 		all[count++] = gid;
-		all[count++] = (char[]){"--clear-groups"};
-		all[count++] = (char[]){"--"};
+		all[count++] = no_groups;
+		all[count++] = end_of_options;
 	}
 	all[count++] = (char *)(uintptr_t)program;
 	for (size_t i = 0; arguments[i]; i++)
@@ -294,12 +295,19 @@ char *postgres_url(const char *role, const char *database)
 	return postgres_url_in(postgres_folder(), role, database);
 }
 
+static void ignore_notice(void *context, const PGresult *notice)
+{
+	(void)context;
+	(void)notice;
+}
+
 PGconn *postgres_connect(const char *role, const char *database)
 {
 	char *url = postgres_url(role, database);
 	PGconn *conn = PQconnectdb(url);
 	free(url);
 	cr_assert_eq(PQstatus(conn), CONNECTION_OK, "%s", PQerrorMessage(conn));
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
 	return conn;
 }
 
