@@ -1,0 +1,49 @@
+/* What the tests of the api ring share: one issuer, users' tokens, attacks on
+ * them, and settings under which a program starts.
+ *
+ * Say it once in a suite: .fini = api_end. It stops the responders, checks
+ * their logs, and checks for leaks.
+ */
+#ifndef SUPPORT_API_H
+#define SUPPORT_API_H
+
+#include "support/responder.h"
+
+#define API_ORIGIN "https://todo.example"
+#define API_SECRET "k3V9-q0Zt7_bW2xLr8Ny5Ju1Hd4Gf6Sa"
+
+/* A name for the test's own use that no other test has, of that start. */
+const char *api_name(const char *start);
+
+/* Settings under which a program starts: the secret, the origin, and `more` up
+ * to its NULL, which wins over them; "NAME" without "=" takes one away. */
+const char *const *api_settings(const char *const more[]);
+
+/* The same for a database, by its URL. */
+const char *const *api_settings_for(const char *database_url);
+
+/* A new database with the schema in it: its URL for todo_app. */
+const char *api_database(const char *name);
+
+/* A good token of that user. */
+const char *api_token(const char *user);
+
+/* The same of that payload, signed, and of header and payload. */
+const char *api_token_of(const char *payload);
+const char *api_signed(const char *header, const char *payload);
+
+/* Tokens of `user` that must not be taken, named by what they are. False: there
+ * is no attack of that number. */
+struct attack {
+	const char *name;
+	const char *token;
+	bool expired; /* it was good once, and its owner may know */
+};
+bool api_attack(size_t number, const char *user, struct attack *ret);
+
+/* The text of a task with that title, followed by `more` members, each with its comma. */
+const char *api_task(const char *title, const char *more);
+
+void api_end(void);
+
+#endif
