@@ -1,0 +1,219 @@
+/* Where the database is, and that TLS off the machine cannot be talked away. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "db/address.h"
+#include "support/leaks.h"
+
+#define CA_FILE "/dev/null" /* can be read; its contents are libpq's matter */
+
+static void forget_environment(void)
+{
+	static const char *const names[] = {"PGHOST",
+	                                    "PGHOSTADDR",
+	                                    "PGSERVICE",
+	                                    "PGSSLMODE",
+	                                    "PGSSLROOTCERT",
+	                                    "PGGSSENCMODE",
+	                                    "PGSSLMINPROTOCOLVERSION",
+	                                    "PGPORT",
+	                                    "PGUSER",
+	                                    "PGPASSWORD"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		unsetenv(names[i]);
+}
+
+TestSuite(address, .init = forget_environment, .fini = leaks_check);
+
+static struct config config_of(const char *url)
+{
+	return (struct config){.database_url = view_of(url),
+	                       .database_tls = VIEW("verify"),
+	                       .database_ca_file = VIEW(CA_FILE),
+	                       .database_timeout = 10};
+}
+
+/* The value of an option, or what went wrong; lives until the next call. */
+static const char *option_of(const struct config *config, const char *keyword)
+{
+	static char text[1024];
+	struct address address;
+	struct buf error = buf_make(1024);
+	if (address_make(config, &address, &error)) {
+		const char *value = address_option(&address, keyword);
+		snprintf(text, sizeof text, "%s", value ? value : "(none)");
+		address_destroy(&address);
+	} else {
+		snprintf(text, sizeof text, "error: %.*s", VIEW_ARGS(buf_view(&error)));
+	}
+	buf_destroy(&error);
+	return text;
+}
+
+static void expect_option(const char *url, const char *keyword, const char *value)
+{
+	struct config config = config_of(url);
+	const char *found = option_of(&config, keyword);
+	cr_expect_str_eq(found, value, "%s of %s is %s, not %s", keyword, url, found, value);
+}
+
+Test(address, stays_as_it_is_said_on_this_machine)
+{
+	static const char *const urls[] = {
+	        "postgresql://u@/d?host=/run/postgresql",
+	        "postgresql://u@%2Frun%2Fpostgresql/d",
+	        "host=@abstract",
+	        "postgresql://u@localhost/d",
+	        "postgresql://u@127.0.0.1/d",
+	        "postgresql://u@127.8.9.10:5433/d",
+	        "postgresql://u@[::1]/d",
+	        "postgresql://u@localhost,127.0.0.1,[::1]/d",
+	        "host=db.example hostaddr=127.0.0.1",
+	        "postgresql:///d",
+	};
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+		expect_option(urls[i], "sslmode", "prefer");
+}
+
+Test(address, raises_tls_to_verify_full_off_the_machine)
+{
+	static const char *const urls[] = {
+	        "postgresql://u@db.example/d",
+	        "postgres://u@db.example/d",
+	        "postgresql://u@db.example/d?sslmode=disable",
+	        "postgresql://u@db.example/d?sslmode=require",
+	        "postgresql://u@db.example/d?sslmode=verify-ca&sslrootcert=/tmp/mine",
+	        "host=db.example sslmode=prefer",
+	        "postgresql://u@10.0.0.1/d",
+	        "postgresql://u@[2001:db8::1]/d",
+	        "postgresql://u@[fe80::1]/d",
+	        /* One of several is enough. */
+	        "postgresql://u@localhost,db.example/d",
+	        "host=/run/postgresql,10.0.0.1",
+	        /* hostaddr is where packets go, whatever the name. */
+	        "host=localhost hostaddr=10.0.0.1",
+	        "host=/run/postgresql hostaddr=10.0.0.1",
+	        "host=localhost,localhost hostaddr=127.0.0.1,10.0.0.1",
+	        /* Looks like loopback, and is not for sure. */
+	        "postgresql://u@localhost.example/d",
+	        "postgresql://u@127.0.0.1.example/d",
+	        "postgresql://u@127.1/d",
+	        "postgresql://u@LOCALHOST/d",
+	        "postgresql://u@128.0.0.1/d",
+	        "postgresql://u@[::2]/d",
+	        "postgresql://u@[::ffff:10.0.0.1]/d",
+	        "postgresql://u@0/d",
+	};
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		expect_option(urls[i], "sslmode", "verify-full");
+		expect_option(urls[i], "sslrootcert", CA_FILE);
+		expect_option(urls[i], "gssencmode", "disable");
+	}
+}
+
+Test(address, the_environment_cannot_weaken_it)
+{
+	setenv("PGSSLMODE", "disable", 1);
+	setenv("PGSSLROOTCERT", "/tmp/mine", 1);
+	setenv("PGGSSENCMODE", "require", 1);
+	setenv("PGSSLMINPROTOCOLVERSION", "TLSv1", 1);
+	expect_option("postgresql://u@db.example/d", "sslmode", "verify-full");
+	expect_option("postgresql://u@db.example/d", "sslrootcert", CA_FILE);
+	expect_option("postgresql://u@db.example/d", "gssencmode", "disable");
+	expect_option("postgresql://u@db.example/d", "ssl_min_protocol_version", "TLSv1.2");
+}
+
+Test(address, the_environment_cannot_lead_a_local_address_away_unseen)
+{
+	setenv("PGHOST", "db.example", 1);
+	expect_option("postgresql:///d", "host", "db.example");
+	expect_option("postgresql:///d", "sslmode", "verify-full");
+	expect_option("postgresql://u@localhost/d", "sslmode", "prefer");
+	setenv("PGHOSTADDR", "10.0.0.1", 1);
+	expect_option("postgresql://u@localhost/d", "hostaddr", "10.0.0.1");
+	expect_option("postgresql://u@localhost/d", "sslmode", "verify-full");
+}
+
+Test(address, a_service_file_is_refused)
+{
+	expect_option("postgresql:///d?service=other", "host",
+	              "error: DATABASE_URL: a service file (also PGSERVICE) is not used; write the address itself");
+	setenv("PGSERVICE", "other", 1);
+	cr_expect_eq(strncmp(option_of(&(struct config){.database_url = VIEW("postgresql://u@localhost/d")}, "host"),
+	                     "error: ", 7),
+	             0);
+}
+
+Test(address, opting_out_takes_the_word)
+{
+	struct config config = config_of("postgresql://u@db.example/d?sslmode=require");
+	config.database_tls = VIEW("insecure");
+	cr_expect_str_eq(option_of(&config, "sslmode"), "require");
+	config.database_tls = VIEW("verify");
+	cr_expect_str_eq(option_of(&config, "sslmode"), "verify-full");
+}
+
+Test(address, our_own_setting_wins)
+{
+	struct config config = config_of("postgresql://owner@localhost/d");
+	config.todo_database_url = VIEW("postgresql://app@localhost/d");
+	cr_expect_str_eq(option_of(&config, "user"), "app");
+	config.todo_database_url = VIEW("");
+	cr_expect_str_eq(option_of(&config, "user"), "owner");
+}
+
+Test(address, none_set_is_an_error)
+{
+	struct config config = {.database_timeout = 10};
+	cr_expect_str_eq(option_of(&config, "user"), "error: DATABASE_URL: not set, nor is TODO_DATABASE_URL");
+}
+
+Test(address, an_error_names_the_setting_and_never_the_value)
+{
+	static const char *const urls[] = {
+	        "postgresql://u:topsecret@[::1/d",
+	        "postgresql://u:topsecret@localhost/d?nonsense=1",
+	        "mysql://u:topsecret@localhost/d",
+	        "password=topsecret nonsense",
+	        "password='topsecret",
+	};
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		expect_option(urls[i], "host", "error: DATABASE_URL: not a connection string that libpq can read");
+		struct config config = {.todo_database_url = view_of(urls[i])};
+		cr_expect_str_eq(option_of(&config, "host"),
+		                 "error: TODO_DATABASE_URL: not a connection string that libpq can read");
+	}
+}
+
+Test(address, certificates_must_be_readable_where_they_are_needed)
+{
+	struct config config = config_of("postgresql://u@db.example/d");
+	config.database_ca_file = VIEW("/nonexistent");
+	cr_expect_str_eq(option_of(&config, "host"),
+	                 "error: TODO_DATABASE_CA_FILE: can't be read, and the database is on another machine");
+	config.database_url = VIEW("postgresql://u@localhost/d");
+	cr_expect_str_eq(option_of(&config, "host"), "localhost");
+}
+
+Test(address, keeps_what_the_url_says_besides)
+{
+	const char *url = "postgresql://u:p%40ss@db.example:6543/d?options=endpoint%3Dx&application_name=mine"
+	                  "&connect_timeout=3&tcp_user_timeout=77";
+	expect_option(url, "user", "u");
+	expect_option(url, "password", "p@ss");
+	expect_option(url, "port", "6543");
+	expect_option(url, "dbname", "d");
+	expect_option(url, "options", "endpoint=x");
+	expect_option(url, "application_name", "mine");
+	expect_option(url, "tcp_user_timeout", "77");
+}
+
+Test(address, says_who_it_is_and_speaks_utf8)
+{
+	setenv("PGCLIENTENCODING", "LATIN1", 1);
+	expect_option("postgresql://u@localhost/d?client_encoding=LATIN1", "client_encoding", "UTF8");
+	expect_option("postgresql://u@localhost/d", "fallback_application_name", "todo-fcgi");
+}
