@@ -5,15 +5,21 @@
 
 #include "support/http.h"
 
-enum { REQUEST_MAX = 8 * 1024 * 1024, TEXT_MAX = 64 * 1024, SHOWN_MAX = 400, JSON_ARENA = 32 * 1024 * 1024 };
+enum {
+	REQUEST_MAX = 8 * 1024 * 1024,
+	TEXT_MAX = 64 * 1024,
+	SHOWN_MAX = 400,
+	JSON_ARENA = 32 * 1024 * 1024,
+	TIMES_MAX = 10000
+};
 
 /* ---- the file ---- */
 
 static bool word_known(struct view word)
 {
 	static const struct view known[] = {
-	        VIEW("ask"),  VIEW(">"), VIEW(">>"), VIEW("json"), VIEW("body"),
-	        VIEW("shut"), VIEW("<"), VIEW("on"), VIEW("keep"),
+	        VIEW("ask"),   VIEW(">"),    VIEW(">>"), VIEW("json"), VIEW("body"),
+	        VIEW("times"), VIEW("shut"), VIEW("<"),  VIEW("on"),   VIEW("keep"),
 	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (view_equal(word, known[i]))
@@ -165,11 +171,13 @@ static bool ask_write(const struct probe_target *target, struct view text, struc
 		return true;
 	if (!view_equal(view_cut(&text, ' '), VIEW("as")))
 		return false;
+	struct buf user = buf_make(TEXT_MAX);
 	BUF_LIT(out, "Authorization: Bearer ");
-	if (!target->placeholder(target->context, VIEW("token"), text, out))
-		return false;
+	bool known = expand(target, text, &user) &&
+	             target->placeholder(target->context, VIEW("token"), buf_view(&user), out);
 	BUF_LIT(out, "\r\n");
-	return true;
+	buf_destroy(&user);
+	return known;
 }
 
 static bool body_write(const struct probe_target *target, struct view text, bool json, struct buf *out)
@@ -573,7 +581,7 @@ static bool has_step(const struct probe *probe, struct view word)
 	return false;
 }
 
-bool probe_run(const struct probe *probe, struct probe_target *target, struct buf *report)
+static bool run_once(const struct probe *probe, struct probe_target *target, struct buf *report)
 {
 	struct check check = {.probe = probe, .target = target, .report = report, .good = true};
 	struct http http;
@@ -601,4 +609,17 @@ bool probe_run(const struct probe *probe, struct probe_target *target, struct bu
 	}
 	buf_destroy(&request);
 	return check.good;
+}
+
+bool probe_run(const struct probe *probe, struct probe_target *target, struct buf *report)
+{
+	uint64_t times = 1;
+	bool good = true;
+	for (size_t i = 0; i < probe->count; i++)
+		if (view_equal(probe->steps[i].word, VIEW("times")) &&
+		    !view_to_u64(probe->steps[i].text, TIMES_MAX, &times))
+			times = 0;
+	for (uint64_t i = 0; i < times && good; i++)
+		good = run_once(probe, target, report);
+	return good && times > 0;
 }
