@@ -196,8 +196,10 @@ static void judge_file(const char *name, judge *judge_one, size_t expected_lines
 
 	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/vectors", name);
 	file = fopen(path, "r");
-	if (!file)
-		cr_skip("%s is absent: set VECTORS to the folder of the published vectors", path);
+	if (!file) {
+		fprintf(stderr, "skipped: %s is absent; VECTORS=dir says where the published vectors are\n", path);
+		cr_skip("the published vectors are absent");
+	}
 	while ((len = getline(&line, &size, file)) > 0)
 		judge_line(judge_one, (struct view){line, (size_t)len}, counts);
 	free(line);
