@@ -39,24 +39,25 @@ database_ready() {
 }
 
 database_start() {
-    local programs
+    local programs sync=()
     local options=(-c listen_addresses= -c "unix_socket_directories=$DATA/sock" -c unix_socket_permissions=0700)
     programs=$(database_programs)
+    if [[ $DATA == */ephemeral ]]; then
+        options+=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
+        sync=(--no-sync)
+    fi
     if [[ ! -s $DATA/pg/PG_VERSION ]]; then
         say 'making the database cluster'
         as_user rm -rf "$DATA/pg.new"
         printf '%s' "$PASSWORD_SUPERUSER" | as_user_write "$DATA/superuser-password"
         as_user "$programs/initdb" -D "$DATA/pg.new" --username=postgres --pwfile="$DATA/superuser-password" \
-            --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 ${STACK_EPHEMERAL:+--no-sync} 2>&1 \
+            --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 "${sync[@]}" 2>&1 \
             | as_user_write "$DATA/log/initdb.log" || {
             show_log initdb
             fail 'initdb failed'
         }
         as_user rm -f "$DATA/superuser-password"
         as_user mv "$DATA/pg.new" "$DATA/pg"
-    fi
-    if [[ $DATA == */ephemeral ]]; then
-        options+=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
     fi
     spawn database "$programs/postgres" -D "$DATA/pg" "${options[@]}"
     if ! wait_for 60 database_ready || record_gone database; then

@@ -10,7 +10,7 @@ stack_parameters() {
             printf '%s=%s\n' "$name" "${!name-}"
         done
         cd "$ROOT" || exit
-        find "build/$MODE/cgi-bin" build/"$MODE"/bin sql apache lighttpd frontend bin/stack bin/stack.d \
+        find "build/$MODE/cgi-bin" "build/$MODE/bin" sql apache lighttpd frontend bin/stack bin/stack.d \
             -name node_modules -prune -o -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
     } | sha256sum
 }
@@ -31,7 +31,10 @@ stack_stage() {
         rm -rf "${STACK_HOME:?}/$folder"
         mkdir "$STACK_HOME/$folder"
     done
-    cp -R "$ROOT/build/$MODE/cgi-bin" "$ROOT/build/$MODE/bin" "$STACK_HOME/programs/"
+    mkdir "$STACK_HOME/programs/cgi-bin" "$STACK_HOME/programs/bin"
+    cp "$ROOT/build/$MODE/cgi-bin/"*.fcgi "$STACK_HOME/programs/cgi-bin/"
+    # What else the build folder holds are objects, not programs.
+    find "$ROOT/build/$MODE/bin" -maxdepth 1 -type f -perm -u+x -exec cp -t "$STACK_HOME/programs/bin" {} + 2>/dev/null || true
     cp -R "$ROOT/apache" "$ROOT/lighttpd" "$STACK_HOME/conf/"
     cp -R "$ROOT/sql/." "$STACK_HOME/sql/"
     cp -R "$ROOT/frontend/public/." "$STACK_HOME/www/"
@@ -92,6 +95,7 @@ stack_start() {
     fi
     [[ $KEYS != issuer ]] || issuer_wait
     settings_write
+    settings_check
     web_start "$port"
     if ! web_bound "$port"; then
         if [[ $PORT_TAKEN && ${PORT:-0} == 0 ]]; then
@@ -123,6 +127,7 @@ stack_env_write() {
             shell_variable ISSUER_URL "http://127.0.0.1:$PORT_OF_ISSUER"
             shell_variable ISSUER_DATABASE_URL "${ISSUER_DATABASE_URL:-$OWN_ISSUER_DATABASE_URL}"
             shell_variable ISSUER_SECRET "$GENERATED_SECRET"
+            shell_variable ISSUER_OUTBOX "${ISSUER_OUTBOX:-$DATA/outbox.jsonl}"
         fi
         [[ ! $OWN_DATABASE ]] || shell_variable SUPERUSER_DATABASE_URL "$(database_url postgres "$PASSWORD_SUPERUSER")"
         shell_variable PUBLIC_URL "$PUBLIC_URL"
@@ -254,9 +259,9 @@ stack_lines() {
     tasks=$BASE_URL/api/$DEMO_USER/tasks
     auth="-H 'Authorization: Bearer $DEMO_TOKEN'"
     printf '  user   %s\n  token  %s\n\nlist, create, list again:\n\n' "$DEMO_USER" "$DEMO_TOKEN"
-    printf "curl -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
-    printf "curl -w '\\\\n' %s -H 'Content-Type: application/json' -d '%s' %s\n\n" "$auth" '{"title":"Buy milk","tags":["shop"]}' "$tasks"
-    printf "curl -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
+    printf "curl -sS -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
+    printf "curl -sS -w '\\\\n' %s -H 'Content-Type: application/json' -d '%s' %s\n\n" "$auth" '{"title":"Buy milk","tags":["shop"]}' "$tasks"
+    printf "curl -sS -w '\\\\n' %s %s\n\n" "$auth" "$tasks"
 }
 
 # stack_run: up, and lines to paste; then nothing is heard until Ctrl-C or trouble.

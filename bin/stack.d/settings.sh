@@ -33,6 +33,18 @@ setting() {
     fail "$1 holds every kind of quote"
 }
 
+# settings_check: what a responder says of its settings, heard once here instead of over and over behind a web server.
+settings_check() {
+    # Without a socket on standard input it is a CGI program that answers one request, here one without a token.
+    # shellcheck disable=SC2016
+    as_user env -i PATH="$PATH" TODO_ENV_FILE="$DATA/todo.env" ASAN_OPTIONS="${ASAN_OPTIONS-}" GATEWAY_INTERFACE=CGI/1.1 \
+        SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=GET REQUEST_URI=/api/-/tasks REMOTE_ADDR=127.0.0.1 \
+        bash -c '"$0" </dev/null >"$1" 2>&1' "$STACK_HOME/programs/cgi-bin/tasks.fcgi" "$DATA/log/settings.log" || {
+        show_log settings
+        fail 'the responders do not start'
+    }
+}
+
 # settings_write: the file that TODO_ENV_FILE names.
 settings_write() {
     local name value
