@@ -13,7 +13,7 @@
 #define LAST_SECOND 253402300799.0
 
 /* A NumericDate: any finite number, fractions too (RFC 7519 §2). The whole
- * seconds are exact, the fraction is cut to microseconds. */
+ * seconds are exact, the fraction is rounded to microseconds. */
 static bool read_time(const cJSON *node, int64_t *ret)
 {
 	double seconds;
@@ -23,7 +23,7 @@ static bool read_time(const cJSON *node, int64_t *ret)
 		return false;
 	seconds = fmin(fmax(node->valuedouble, FIRST_SECOND), LAST_SECOND);
 	whole = floor(seconds);
-	*ret = (int64_t)whole * CLOCK_SECOND + (int64_t)((seconds - whole) * (double)CLOCK_SECOND);
+	*ret = (int64_t)whole * CLOCK_SECOND + (int64_t)round((seconds - whole) * (double)CLOCK_SECOND);
 	return true;
 }
 
