@@ -1,5 +1,6 @@
 /* tasks.fcgi: a user's own tasks. */
 #include "app/app.h"
+#include "base/percent.h"
 #include "task/store.h"
 #include "task/task.h"
 
@@ -8,87 +9,260 @@ static struct buf *out(struct exchange *x)
 	return &x->response->body;
 }
 
-/* Passes a failure on, and answers well otherwise. */
-static enum outcome answer(struct exchange *x, enum outcome outcome, int status)
+static struct task_store store(struct exchange *x)
 {
-	return outcome == OUTCOME_OK ? app_answer_json(x, status) : outcome;
+	return (struct task_store){x->app->db, &x->app->arena, x->principal};
 }
+
+/* ---- conditions ---- */
+
+/* If-Match, for an unsafe method. *ret: NULL when it was not sent. */
+static enum outcome read_if_match(struct exchange *x, struct etags *etags, const struct etags **ret)
+{
+	*ret = NULL;
+	/* What it would ask of a change is already asked by If-Match, or by PUT alone. */
+	if (!view_is_absent(x->request.if_none_match))
+		return OUTCOME_BAD_CONDITION;
+	if (view_is_absent(x->request.if_match))
+		return OUTCOME_OK;
+	if (!etags_read(x->request.if_match, etags))
+		return OUTCOME_BAD_CONDITION;
+	*ret = etags;
+	return OUTCOME_OK;
+}
+
+/* A text that the answer's headers may keep. */
+static struct view keep(struct exchange *x, const char *text)
+{
+	return view_of(arena_string(&x->app->arena, view_of(text)));
+}
+
+/* Answers with the one task that is in the body, or passes the failure on. */
+static enum outcome answer_task(struct exchange *x, enum outcome outcome, const struct task_stored *task, int status)
+{
+	struct view etag = ABSENT;
+	if (outcome == OUTCOME_OK || outcome == OUTCOME_PRECONDITION_FAILED) {
+		etag = keep(x, task->etag);
+		if (view_is_absent(etag))
+			return OUTCOME_INTERNAL;
+	}
+	if (outcome != OUTCOME_OK) {
+		x->etag = etag;
+		return outcome;
+	}
+	response_header(x->response, VIEW("ETag"), etag);
+	return app_answer_json(x, status);
+}
+
+/* ---- links ---- */
+
+/* "<base>/api/<user>/tasks": relative, neither Host nor a forwarded name is believed. */
+static void add_tasks_path(struct exchange *x, struct buf *text)
+{
+	buf_add(text, x->app->config.base_path);
+	BUF_LIT(text, "/api/");
+	percent_encode(text, principal_user(x->principal));
+	BUF_LIT(text, "/tasks");
+}
+
+static enum outcome answer_made(struct exchange *x, enum outcome outcome, const struct task_stored *task)
+{
+	enum { LOCATION_MAX = 2048 };
+	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(LOCATION_MAX);
+	if (outcome == OUTCOME_OK) {
+		add_tasks_path(x, &text);
+		buf_add_char(&text, '/');
+		buf_add(&text, view_of(task->id));
+		struct view location = ABSENT;
+		if (buf_ok(&text))
+			location = view_of(arena_string(&x->app->arena, buf_view(&text)));
+		if (view_is_absent(location))
+			return OUTCOME_INTERNAL;
+		response_header(x->response, VIEW("Location"), location);
+	}
+	return answer_task(x, outcome, task, 201);
+}
+
+/* Link: <…>; rel="next" (RFC 8288 §3), with the filter and order of this page. */
+static enum outcome add_next(struct exchange *x, struct view cursor)
+{
+	enum { LINK_MAX = 8192 };
+	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(LINK_MAX);
+	struct query query = x->query;
+	query.values[PARAMETER_CURSOR] = cursor;
+	buf_add_char(&text, '<');
+	add_tasks_path(x, &text);
+	buf_add_char(&text, '?');
+	query_write(&text, &query);
+	BUF_LIT(&text, ">; rel=\"next\"");
+	char *link = buf_ok(&text) ? arena_string(&x->app->arena, buf_view(&text)) : NULL;
+	if (!link)
+		return OUTCOME_INTERNAL;
+	response_header(x->response, VIEW("Link"), view_of(link));
+	return OUTCOME_OK;
+}
+
+static enum outcome add_count(struct exchange *x, int64_t count)
+{
+	char *text = arena_alloc(&x->app->arena, 24);
+	if (!text || count < 0)
+		return OUTCOME_INTERNAL;
+	struct buf number __attribute__((cleanup(buf_destroy))) = buf_make(24);
+	buf_add_u64(&number, (uint64_t)count);
+	if (!buf_ok(&number))
+		return OUTCOME_INTERNAL;
+	memcpy(text, number.ptr, number.len);
+	response_header(x->response, VIEW("X-Total-Count"), (struct view){text, number.len});
+	return OUTCOME_OK;
+}
+
+/* ---- handlers ---- */
 
 static enum outcome list(struct exchange *x)
 {
-	return answer(x, task_list(x->app->db, x->principal, out(x)), 200);
-}
-
-/* The task's own address, relative: neither Host nor a forwarded name is believed. */
-static struct view location(struct exchange *x, const char *id)
-{
-	struct buf text = buf_make(1024);
-	struct view ret = ABSENT;
-	buf_add(&text, x->app->config.base_path);
-	BUF_LIT(&text, "/api/");
-	response_add_segment(&text, principal_user(x->principal));
-	BUF_LIT(&text, "/tasks/");
-	buf_add(&text, view_of(id));
-	if (buf_ok(&text))
-		ret = view_of(arena_string(&x->app->arena, buf_view(&text)));
-	buf_destroy(&text);
-	return ret;
+	struct task_list wanted;
+	struct task_store tasks = store(x);
+	struct view next = ABSENT;
+	int64_t count = 0;
+	enum outcome outcome = task_list_read(&x->app->arena, &x->query, &wanted);
+	if (outcome == OUTCOME_OK)
+		outcome = task_list(&tasks, &wanted, out(x), &next);
+	if (outcome == OUTCOME_OK && !view_is_absent(next))
+		outcome = add_next(x, next);
+	if (outcome == OUTCOME_OK && wanted.counted) {
+		outcome = task_count(&tasks, &wanted, &count);
+		if (outcome == OUTCOME_OK)
+			outcome = add_count(x, count);
+	}
+	return outcome == OUTCOME_OK ? app_answer_json(x, 200) : outcome;
 }
 
 static enum outcome create(struct exchange *x)
 {
 	struct task_input input;
-	char id[TASK_ID_TEXT + 1];
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	if (!view_is_absent(x->request.if_match) || !view_is_absent(x->request.if_none_match))
+		return OUTCOME_BAD_CONDITION;
 	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
-	enum outcome outcome = task_create(&x->app->arena, x->app->db, x->principal, &input, out(x), id);
+	return answer_made(x, task_create(&tasks, &input, out(x), &task), &task);
+}
+
+static enum outcome clear(struct exchange *x)
+{
+	struct task_store tasks = store(x);
+	int64_t deleted = 0;
+	struct view status = x->query.values[PARAMETER_STATUS];
+	if (view_is_absent(status))
+		return OUTCOME_STATUS_REQUIRED;
+	if (!view_equal(status, VIEW("completed")))
+		return OUTCOME_BAD_QUERY;
+	enum outcome outcome = task_clear(&tasks, &deleted);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	struct view address = location(x, id);
-	if (!view_is_absent(address))
-		response_header(x->response, VIEW("Location"), address);
-	return app_answer_json(x, 201);
+	BUF_LIT(out(x), "{\"deleted\":");
+	buf_add_u64(out(x), (uint64_t)deleted);
+	buf_add_char(out(x), '}');
+	return app_answer_json(x, 200);
 }
 
 static enum outcome get(struct exchange *x)
 {
-	return answer(x, task_get(x->app->db, x->principal, x->match.id, out(x)), 200);
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	struct etags known;
+	bool conditional = !view_is_absent(x->request.if_none_match);
+	if (conditional && !etags_read(x->request.if_none_match, &known))
+		return OUTCOME_BAD_CONDITION;
+	enum outcome outcome = task_get(&tasks, x->match.id, out(x), &task);
+	struct view opaque = {task.etag + 1, TASK_ETAG_TEXT - 2};
+	if (outcome == OUTCOME_OK && conditional && etags_match_weakly(&known, opaque)) {
+		buf_reset(out(x), RESPONSE_BODY_MAX);
+		return answer_task(x, outcome, &task, 304);
+	}
+	return answer_task(x, outcome, &task, 200);
 }
 
 static enum outcome replace(struct exchange *x)
 {
 	struct task_input input;
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	struct etags etags;
+	const struct etags *if_match = NULL;
+	bool creating = view_equal(view_trim(x->request.if_none_match), VIEW("*"));
+	if (creating && !view_is_absent(x->request.if_match))
+		return OUTCOME_BAD_CONDITION;
+	enum outcome outcome = creating ? OUTCOME_OK : read_if_match(x, &etags, &if_match);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
-	return answer(x, task_replace(&x->app->arena, x->app->db, x->principal, x->match.id, &input, out(x)), 200);
+	if (creating)
+		return answer_made(x, task_create_as(&tasks, x->match.id, &input, out(x), &task), &task);
+	return answer_task(x, task_replace(&tasks, x->match.id, if_match, &input, out(x), &task), &task, 200);
+}
+
+static enum outcome patch(struct exchange *x)
+{
+	struct task_patch changes;
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	struct etags etags;
+	const struct etags *if_match;
+	enum outcome outcome = read_if_match(x, &etags, &if_match);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (!task_read_patch(x->body, &changes, &x->errors))
+		return OUTCOME_INVALID;
+	return answer_task(x, task_patch(&tasks, x->match.id, if_match, &changes, out(x), &task), &task, 200);
 }
 
 static enum outcome complete(struct exchange *x)
 {
 	enum task_completion completion = TASK_TOGGLE;
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	struct etags etags;
+	const struct etags *if_match;
+	enum outcome outcome = read_if_match(x, &etags, &if_match);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	if (x->body && !task_read_completion(x->body, &completion, &x->errors))
 		return OUTCOME_INVALID;
-	return answer(x, task_complete(x->app->db, x->principal, x->match.id, completion, out(x)), 200);
+	return answer_task(x, task_complete(&tasks, x->match.id, if_match, completion, out(x), &task), &task, 200);
 }
 
-static enum outcome delete (struct exchange *x) {
-	enum outcome outcome = task_delete(x->app->db, x->principal, x->match.id);
-	return outcome == OUTCOME_OK ? app_answer_empty(x, 204) : outcome;
+static enum outcome delete(struct exchange *x)
+{
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	struct etags etags;
+	const struct etags *if_match;
+	enum outcome outcome = read_if_match(x, &etags, &if_match);
+	if (outcome == OUTCOME_OK)
+		outcome = task_delete(&tasks, x->match.id, if_match, &task);
+	if (outcome == OUTCOME_OK)
+		return app_answer_empty(x, 204);
+	return answer_task(x, outcome, &task, 204);
 }
 
 static const struct app_program program = {
-        .name = "tasks",
-        .program = PROGRAM_TASKS,
-        .uses_database = true,
-        .handlers =
-                {
-                        [ROUTE_TASK_LIST] = list,
-                        [ROUTE_TASK_CREATE] = create,
-                        [ROUTE_TASK_GET] = get,
-                        [ROUTE_TASK_REPLACE] = replace,
-                        [ROUTE_TASK_DELETE] = delete,
-                        [ROUTE_TASK_COMPLETE] = complete,
-                },
+	.name = "tasks",
+	.program = PROGRAM_TASKS,
+	.uses_database = true,
+	.handlers =
+		{
+			[ROUTE_TASK_LIST] = list,
+			[ROUTE_TASK_CREATE] = create,
+			[ROUTE_TASK_CLEAR] = clear,
+			[ROUTE_TASK_GET] = get,
+			[ROUTE_TASK_REPLACE] = replace,
+			[ROUTE_TASK_PATCH] = patch,
+			[ROUTE_TASK_DELETE] = delete,
+			[ROUTE_TASK_COMPLETE] = complete,
+		},
 };
 
 int main(void)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/state_dir.h"
+#include "http/conditional.h"
 
 enum {
 	ARENA_MAX = 1024 * 1024,
@@ -49,6 +50,13 @@ static void answer_begin(struct exchange *x)
 		response_header(x->response, VIEW("Strict-Transport-Security"), view_of(x->app->hsts));
 }
 
+/* What a PATCH may be, where there is one (RFC 5789 §3.1). */
+static void answer_accept_patch(struct exchange *x)
+{
+	if (x->match.methods & METHOD_PATCH)
+		response_header(x->response, VIEW("Accept-Patch"), VIEW("application/merge-patch+json, application/json"));
+}
+
 static void answer_problem(struct exchange *x, enum outcome outcome)
 {
 	response_reset(x->response);
@@ -56,8 +64,12 @@ static void answer_problem(struct exchange *x, enum outcome outcome)
 	int status = outcome_row(outcome)->status;
 	if (status == 401)
 		app_challenge(x, outcome);
+	if (!view_is_absent(x->etag))
+		response_header(x->response, VIEW("ETag"), x->etag);
 	if (status == 405)
 		response_header(x->response, VIEW("Allow"), response_methods(&x->app->arena, x->match.methods));
+	if (status == 415 || status == 405)
+		answer_accept_patch(x);
 	if ((status == 503 || status == 504) && outcome != OUTCOME_OUTCOME_UNKNOWN)
 		response_header(x->response, VIEW("Retry-After"), VIEW("1"));
 	problem_write(&x->response->body, outcome, x->request_id, &x->errors);
@@ -85,6 +97,7 @@ static enum outcome step_route(struct exchange *x)
 	if (view_is_absent(allow))
 		return OUTCOME_INTERNAL;
 	response_header(x->response, VIEW("Allow"), allow);
+	answer_accept_patch(x);
 	return app_answer_empty(x, 204);
 }
 
@@ -121,8 +134,16 @@ static enum outcome step_owner(struct exchange *x)
 
 static enum outcome step_query(struct exchange *x)
 {
-	bool strict = route_row(x->match.route)->guard == GUARD_OWNER;
-	return strict && x->request.query.len > 0 ? OUTCOME_BAD_QUERY : OUTCOME_OK;
+	if (route_row(x->match.route)->guard != GUARD_OWNER)
+		return OUTCOME_OK;
+	return query_read(&x->app->arena, x->request.query, x->match.route, &x->query);
+}
+
+/* An answer without content excludes nothing. */
+static enum outcome step_accept(struct exchange *x)
+{
+	bool judged = route_row(x->match.route)->guard == GUARD_OWNER && x->request.method != METHOD_DELETE;
+	return judged && !accept_takes_json(x->request.accept) ? OUTCOME_NOT_ACCEPTABLE : OUTCOME_OK;
 }
 
 static enum outcome step_body(struct exchange *x)
@@ -130,7 +151,8 @@ static enum outcome step_body(struct exchange *x)
 	enum route_body wanted = route_row(x->match.route)->body;
 	if (wanted == BODY_NONE || (wanted == BODY_MAY && request_has_no_body(&x->request)))
 		return OUTCOME_OK;
-	enum outcome outcome = request_read_body(x->transport, &x->request, &x->app->body);
+	enum request_media media = wanted == BODY_PATCH ? REQUEST_MERGE_PATCH : REQUEST_JSON;
+	enum outcome outcome = request_read_body(x->transport, &x->request, media, &x->app->body);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	switch (json_parse(&x->app->arena, buf_view(&x->app->body), &x->body)) {
@@ -149,7 +171,7 @@ static enum outcome step_body(struct exchange *x)
 typedef enum outcome app_step(struct exchange *x);
 
 static app_step *const chain[] = {
-        step_preflight, step_route, step_credential, step_owner, step_query, step_body,
+        step_preflight, step_route, step_credential, step_owner, step_query, step_accept, step_body,
 };
 
 static enum outcome chain_run(const struct app_program *program, struct exchange *x)

@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "http/cors.h"
 #include "http/problem.h"
+#include "http/query.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/router.h"
@@ -38,8 +39,10 @@ struct exchange {
 	struct route_match match;
 	const struct claims *claims;       /* behind GUARD_BEARER and GUARD_OWNER */
 	const struct principal *principal; /* behind GUARD_OWNER */
+	struct query query;                /* behind GUARD_OWNER */
 	const cJSON *body;                 /* where the route takes one; NULL when none was sent */
 	struct field_errors errors;
+	struct view etag;   /* of the task that a failed precondition met; ABSENT otherwise */
 	const char *reason; /* why a token was refused, for the log; NULL otherwise */
 	struct response *response;
 };

@@ -31,6 +31,14 @@ bool value_to_int32(struct view value, int32_t *ret)
 	return true;
 }
 
+bool value_to_int64(struct view value, int64_t *ret)
+{
+	if (value.len != 8)
+		return false;
+	*ret = (int64_t)read_big_endian(value.ptr, 8);
+	return true;
+}
+
 bool value_to_instant(struct view value, int64_t *ret)
 {
 	if (value.len != 8)

@@ -12,6 +12,7 @@ CHECKED bool value_to_int32(struct view value, int32_t *ret);
 
 /* A timestamptz as microseconds since 1970. False: not eight bytes, infinity,
  * or outside the years 0001 to 9999 that RFC 3339 can say. */
+CHECKED bool value_to_int64(struct view value, int64_t *ret);
 CHECKED bool value_to_instant(struct view value, int64_t *ret);
 
 /* A uuid as 36 lower-case characters and a NUL. False: not 16 bytes. */

@@ -1,6 +1,7 @@
 /* Reads a request from CGI parameters: path, query, headers, body. */
 #include "http/request.h"
 
+#include "base/percent.h"
 #include "base/utf8.h"
 
 static enum method method_of(struct view name)
@@ -19,41 +20,14 @@ static enum method method_of(struct view name)
 	return METHOD_OTHER;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One segment, percent-decoded once (RFC 3986 §2.1). False: empty, a dot
  * segment, a broken escape, or a byte that no segment of ours may hold. */
 static bool segment_decode(struct view raw, char *out, struct view *ret)
 {
-	size_t len = 0;
-	for (size_t i = 0; i < raw.len; i++) {
-		char c = raw.ptr[i];
-		if (c == '%') {
-			if (raw.len - i < 3)
-				return false;
-			int high = hex_digit(raw.ptr[i + 1]);
-			int low = hex_digit(raw.ptr[i + 2]);
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (c == '/' || c == '\\')
-			return false;
-		out[len++] = c;
-	}
-	struct view segment = {out, len};
-	if (len == 0 || view_equal(segment, VIEW(".")) || view_equal(segment, VIEW("..")) ||
-	    view_has_control(segment) || !utf8_valid(segment))
+	struct view segment;
+	if (!percent_decode(raw, false, out, &segment) || segment.len == 0 || view_equal(segment, VIEW(".")) ||
+	    view_equal(segment, VIEW("..")) || view_find(segment, '/') < segment.len ||
+	    view_find(segment, '\\') < segment.len || view_has_control(segment) || !utf8_valid(segment))
 		return false;
 	*ret = segment;
 	return true;
@@ -147,6 +121,9 @@ bool request_read(const struct transport *transport, struct arena *arena, struct
 	request.content_length = parameter_not_empty(transport, "CONTENT_LENGTH");
 	request.content_encoding = parameter(transport, "HTTP_CONTENT_ENCODING");
 	request.transfer_encoding = parameter(transport, "HTTP_TRANSFER_ENCODING");
+	request.accept = parameter(transport, "HTTP_ACCEPT");
+	request.if_match = parameter(transport, "HTTP_IF_MATCH");
+	request.if_none_match = parameter(transport, "HTTP_IF_NONE_MATCH");
 	request.origin = parameter(transport, "HTTP_ORIGIN");
 	request.preflight_method = parameter(transport, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	request.tls = view_equal_nocase(parameter(transport, "HTTPS"), VIEW("on"));
@@ -162,11 +139,12 @@ bool request_has_no_body(const struct request *request)
 	       (view_is_absent(request->content_length) || view_equal(request->content_length, VIEW("0")));
 }
 
-/* application/json, alone or with charset=utf-8 (RFC 9110 §8.3). */
-static bool media_type_is_json(struct view type)
+/* The type alone or with charset=utf-8 (RFC 9110 §8.3). */
+static bool media_type_fits(struct view type, enum request_media media)
 {
 	struct view essence = view_trim(view_cut(&type, ';'));
-	if (!view_equal_nocase(essence, VIEW("application/json")))
+	if (!view_equal_nocase(essence, VIEW("application/json")) &&
+	    !(media == REQUEST_MERGE_PATCH && view_equal_nocase(essence, VIEW("application/merge-patch+json"))))
 		return false;
 	while (!view_is_absent(type)) {
 		struct view part = view_trim(view_cut(&type, ';'));
@@ -182,7 +160,8 @@ static bool coding_is_identity(struct view coding)
 	return view_is_absent(coding) || view_equal_nocase(view_trim(coding), VIEW("identity"));
 }
 
-enum outcome request_read_body(const struct transport *transport, const struct request *request, struct buf *body)
+enum outcome request_read_body(const struct transport *transport, const struct request *request,
+                               enum request_media media, struct buf *body)
 {
 	bool sized = !view_is_absent(request->content_length);
 	bool broken = false;
@@ -203,7 +182,7 @@ enum outcome request_read_body(const struct transport *transport, const struct r
 	}
 	/* An empty body has no type to be wrong: say what is really missing. */
 	if (body->len > 0 &&
-	    !(media_type_is_json(request->content_type) && coding_is_identity(request->content_encoding)))
+	    !(media_type_fits(request->content_type, media) && coding_is_identity(request->content_encoding)))
 		return OUTCOME_MEDIA_TYPE;
 	if (broken || (sized && body->len != length))
 		return OUTCOME_BODY_INCOMPLETE;

@@ -40,6 +40,9 @@ struct request {
 	struct view content_encoding;
 	struct view transfer_encoding;
 	struct view content_length;
+	struct view accept;
+	struct view if_match;
+	struct view if_none_match;
 	struct view origin;
 	struct view preflight_method;  /* Access-Control-Request-Method */
 	struct view client_request_id; /* ABSENT unless of the form that may go to a log */
@@ -55,12 +58,16 @@ CHECKED bool request_read(const struct transport *transport, struct arena *arena
  * Transfer-Encoding, Content-Length absent or 0. */
 bool request_has_no_body(const struct request *request);
 
+/* Which media types a body may have. */
+enum request_media { REQUEST_JSON, REQUEST_MERGE_PATCH };
+
 /* Reads the body to its end into *body. OUTCOME_BODY_TOO_LARGE past
  * REQUEST_BODY_MAX, OUTCOME_BODY_INCOMPLETE when it is not as long as its
  * Content-Length, OUTCOME_BODY_EMPTY, OUTCOME_MEDIA_TYPE unless it is
- * application/json in UTF-8 without a content coding. */
+ * application/json (REQUEST_MERGE_PATCH: or application/merge-patch+json) in
+ * UTF-8 without a content coding. */
 CHECKED enum outcome request_read_body(const struct transport *transport, const struct request *request,
-                                       struct buf *body);
+                                       enum request_media media, struct buf *body);
 
 /* Reads and forgets what is left of the body: a web server takes an answer for
  * a failure when its request was not read to the end. */

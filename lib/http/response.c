@@ -55,21 +55,6 @@ struct view response_methods(struct arena *arena, unsigned methods)
 	return (struct view){text, len};
 }
 
-void response_add_segment(struct buf *out, struct view segment)
-{
-	for (size_t i = 0; i < segment.len; i++) {
-		char c = segment.ptr[i];
-		bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		                  c == '-' || c == '.' || c == '_' || c == '~';
-		if (unreserved) {
-			buf_add_char(out, c);
-		} else {
-			buf_add_char(out, '%');
-			buf_add_hex(out, (const unsigned char *)&c, 1);
-		}
-	}
-}
-
 static struct view reason_phrase(int status)
 {
 	switch (status) {
@@ -79,6 +64,8 @@ static struct view reason_phrase(int status)
 		return VIEW("Created");
 	case 204:
 		return VIEW("No Content");
+	case 304:
+		return VIEW("Not Modified");
 	default:
 		break;
 	}

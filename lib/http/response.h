@@ -38,9 +38,6 @@ void response_header(struct response *response, struct view name, struct view va
 /* The text of a mask of methods: "GET, HEAD, OPTIONS". ABSENT: the arena is full. */
 CHECKED struct view response_methods(struct arena *arena, unsigned methods);
 
-/* Appends one segment of a path, percent-encoded (RFC 3986 §3.3). */
-void response_add_segment(struct buf *out, struct view segment);
-
 /* Writes the head as CGI has it (RFC 3875 §6) into *head: status, what every
  * answer carries, the response's own headers, then the empty line. A body of an
  * answer to HEAD is counted, not sent. */

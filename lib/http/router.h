@@ -6,7 +6,7 @@
 
 enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS };
 enum route_guard { GUARD_PUBLIC, GUARD_BEARER, GUARD_OWNER };
-enum route_body { BODY_NONE, BODY_JSON, BODY_MAY };
+enum route_body { BODY_NONE, BODY_JSON, BODY_MAY, BODY_PATCH };
 
 enum route {
 #define ROUTE(NAME, METHOD, path, PROGRAM, GUARD, BODY) ROUTE_##NAME,

@@ -10,6 +10,8 @@
 
 struct reading {
 	struct task_input input;
+	unsigned members; /* that were read, as enum task_member */
+	bool patching;    /* null stands for the default of every member */
 	struct field_errors *errors;
 	struct view member; /* that is being read */
 	bool good;
@@ -162,63 +164,93 @@ static void read_server_member(struct reading *reading, const cJSON *node)
 struct member {
 	struct view name;
 	void (*read)(struct reading *reading, const cJSON *node);
+	unsigned bit; /* of enum task_member; 0: the server's own */
 };
 
 static const struct member task_members[] = {
-        {VIEW("title"), read_title},
-        {VIEW("description"), read_description},
-        {VIEW("completed"), read_completed},
-        {VIEW("priority"), read_priority},
-        {VIEW("due_date"), read_due_date},
-        {VIEW("tags"), read_tags},
-        {VIEW("id"), read_server_member},
-        {VIEW("user_id"), read_server_member},
-        {VIEW("created_at"), read_server_member},
-        {VIEW("updated_at"), read_server_member},
+        {VIEW("title"), read_title, TASK_MEMBER_TITLE},
+        {VIEW("description"), read_description, TASK_MEMBER_DESCRIPTION},
+        {VIEW("completed"), read_completed, TASK_MEMBER_COMPLETED},
+        {VIEW("priority"), read_priority, TASK_MEMBER_PRIORITY},
+        {VIEW("due_date"), read_due_date, TASK_MEMBER_DUE_DATE},
+        {VIEW("tags"), read_tags, TASK_MEMBER_TAGS},
+        {VIEW("id"), read_server_member, 0},
+        {VIEW("user_id"), read_server_member, 0},
+        {VIEW("created_at"), read_server_member, 0},
+        {VIEW("updated_at"), read_server_member, 0},
 };
 
-static const struct member completion_members[] = {{VIEW("completed"), read_completed}};
+static const struct member completion_members[] = {{VIEW("completed"), read_completed, TASK_MEMBER_COMPLETED}};
+
+/* Sets what the patch sets to null: every default is in the reading already. */
+static bool is_default(const struct reading *reading, const struct member *member, const cJSON *node)
+{
+	return reading->patching && cJSON_IsNull(node) && member->bit != 0 && member->bit != TASK_MEMBER_TITLE;
+}
+
+static void read_member(struct reading *reading, const cJSON *node, const struct member *members, size_t count)
+{
+	reading->member = view_of(node->string);
+	for (size_t i = 0; i < count; i++) {
+		if (!view_equal(members[i].name, reading->member))
+			continue;
+		reading->members |= members[i].bit;
+		if (!is_default(reading, &members[i], node))
+			members[i].read(reading, node);
+		return;
+	}
+	refuse(reading, "There is no member of this name.", "unknown_member");
+}
 
 /* Reads every member of the body by the table; `required` must be among them. */
 static void read_members(struct reading *reading, const cJSON *body, const struct member *members, size_t count,
-                         struct view required)
+                         unsigned required)
 {
 	const cJSON *node;
-	bool found = false;
 	if (!cJSON_IsObject(body)) {
 		refuse(reading, "The body must be an object.", "object_type");
 		return;
 	}
 	cJSON_ArrayForEach(node, body)
 	{
-		size_t i = 0;
-		reading->member = view_of(node->string);
-		while (i < count && !view_equal(members[i].name, reading->member))
-			i++;
-		if (i == count)
-			refuse(reading, "There is no member of this name.", "unknown_member");
-		else
-			members[i].read(reading, node);
-		found = found || view_equal(reading->member, required);
+		read_member(reading, node, members, count);
 	}
-	reading->member = required;
-	if (!found)
+	for (size_t i = 0; i < count; i++) {
+		if (!(members[i].bit & required & ~reading->members))
+			continue;
+		reading->member = members[i].name;
 		refuse(reading, "This member is required.", "missing");
+	}
+}
+
+static struct reading reading_begin(struct field_errors *errors)
+{
+	return (struct reading){.input = {.priority = VIEW("medium")}, .errors = errors, .good = true};
 }
 
 bool task_read(const cJSON *body, struct task_input *ret, struct field_errors *errors)
 {
-	struct reading reading = {.input = {.priority = VIEW("medium")}, .errors = errors, .good = true};
-	read_members(&reading, body, task_members, sizeof task_members / sizeof task_members[0], VIEW("title"));
+	struct reading reading = reading_begin(errors);
+	read_members(&reading, body, task_members, sizeof task_members / sizeof task_members[0], TASK_MEMBER_TITLE);
 	if (reading.good)
 		*ret = reading.input;
 	return reading.good;
 }
 
+bool task_read_patch(const cJSON *body, struct task_patch *ret, struct field_errors *errors)
+{
+	struct reading reading = reading_begin(errors);
+	reading.patching = true;
+	read_members(&reading, body, task_members, sizeof task_members / sizeof task_members[0], 0);
+	if (reading.good)
+		*ret = (struct task_patch){reading.members, reading.input};
+	return reading.good;
+}
+
 bool task_read_completion(const cJSON *body, enum task_completion *ret, struct field_errors *errors)
 {
-	struct reading reading = {.errors = errors, .good = true};
-	read_members(&reading, body, completion_members, 1, VIEW("completed"));
+	struct reading reading = reading_begin(errors);
+	read_members(&reading, body, completion_members, 1, TASK_MEMBER_COMPLETED);
 	if (reading.good)
 		*ret = reading.input.completed ? TASK_COMPLETED : TASK_PENDING;
 	return reading.good;

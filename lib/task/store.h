@@ -7,24 +7,62 @@
 #define TASK_STORE_H
 
 #include "db/db.h"
+#include "http/conditional.h"
+#include "task/list.h"
 #include "task/task.h"
 
-/* A bare array, the newest first, 1000 at most. */
-CHECKED enum outcome task_list(struct db *db, const struct principal *principal, struct buf *out);
+/* Where tasks are kept, and whose. */
+struct task_store {
+	struct db *db;
+	struct arena *arena; /* for what travels to the database */
+	const struct principal *principal;
+};
+
+/* What a caller learns of the one task that it got, made or changed; after
+ * OUTCOME_PRECONDITION_FAILED only the etag holds. */
+struct task_stored {
+	char id[TASK_ID_TEXT + 1];
+	char etag[TASK_ETAG_TEXT + 1]; /* with its quotes */
+};
+
+CHECKED enum outcome task_get(const struct task_store *store, struct view id, struct buf *out,
+                              struct task_stored *ret);
 
 /* Makes the id itself (task/uuid.h). */
-CHECKED enum outcome task_create(struct arena *arena, struct db *db, const struct principal *principal,
-                                 const struct task_input *input, struct buf *out, char ret_id[TASK_ID_TEXT + 1]);
+CHECKED enum outcome task_create(const struct task_store *store, const struct task_input *input, struct buf *out,
+                                 struct task_stored *ret);
 
-CHECKED enum outcome task_get(struct db *db, const struct principal *principal, struct view id, struct buf *out);
+/* Makes the task of that id. OUTCOME_PRECONDITION_FAILED: there is one. */
+CHECKED enum outcome task_create_as(const struct task_store *store, struct view id, const struct task_input *input,
+                                    struct buf *out, struct task_stored *ret);
+
+/* The functions below take `if_match`: NULL, or the tags one of which the task
+ * must have. OUTCOME_PRECONDITION_FAILED: it has another. */
 
 /* Every member takes the input's value: what was not sent goes back to its default. */
-CHECKED enum outcome task_replace(struct arena *arena, struct db *db, const struct principal *principal, struct view id,
-                                  const struct task_input *input, struct buf *out);
+CHECKED enum outcome task_replace(const struct task_store *store, struct view id, const struct etags *if_match,
+                                  const struct task_input *input, struct buf *out, struct task_stored *ret);
 
-CHECKED enum outcome task_complete(struct db *db, const struct principal *principal, struct view id,
-                                   enum task_completion completion, struct buf *out);
+/* Changes the members that the patch holds (RFC 7396); an empty patch changes nothing. */
+CHECKED enum outcome task_patch(const struct task_store *store, struct view id, const struct etags *if_match,
+                                const struct task_patch *patch, struct buf *out, struct task_stored *ret);
 
-CHECKED enum outcome task_delete(struct db *db, const struct principal *principal, struct view id);
+CHECKED enum outcome task_complete(const struct task_store *store, struct view id, const struct etags *if_match,
+                                   enum task_completion completion, struct buf *out, struct task_stored *ret);
+
+/* On success *ret is untouched: there is no task to tell of. */
+CHECKED enum outcome task_delete(const struct task_store *store, struct view id, const struct etags *if_match,
+                                 struct task_stored *ret);
+
+/* Deletes all completed tasks. */
+CHECKED enum outcome task_clear(const struct task_store *store, int64_t *ret_deleted);
+
+/* One page as a bare array. *ret_next: where the next page begins, in the arena;
+ * ABSENT after the last one. */
+CHECKED enum outcome task_list(const struct task_store *store, const struct task_list *list, struct buf *out,
+                               struct view *ret_next);
+
+/* How many tasks all pages of that list hold together. */
+CHECKED enum outcome task_count(const struct task_store *store, const struct task_list *list, int64_t *ret);
 
 #endif

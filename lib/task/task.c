@@ -45,3 +45,11 @@ void task_write(struct buf *out, const struct task *task)
 	write_instant(out, task->updated_at);
 	buf_add_char(out, '}');
 }
+
+void task_write_etag(const struct task *task, char out[TASK_ETAG_TEXT + 1])
+{
+	out[0] = '"';
+	clock_format_micros(task->updated_at, out + 1);
+	out[TASK_ETAG_TEXT - 1] = '"';
+	out[TASK_ETAG_TEXT] = '\0';
+}

@@ -7,7 +7,8 @@
 #include "http/problem.h"
 
 enum {
-	TASK_ID_TEXT = 36, /* without NUL */
+	TASK_ID_TEXT = 36,   /* without NUL */
+	TASK_ETAG_TEXT = 29, /* the same, with its quotes */
 	TASK_TITLE_MAX = 255,
 	TASK_DESCRIPTION_MAX = 1000,
 	TASK_TAGS_MAX = 20,
@@ -42,6 +43,22 @@ struct task {
 	bool completed;
 };
 
+/* A merge patch: which members it holds, and what they become; a member that it
+ * sets to null becomes its default. */
+enum task_member {
+	TASK_MEMBER_TITLE = 1 << 0,
+	TASK_MEMBER_DESCRIPTION = 1 << 1,
+	TASK_MEMBER_COMPLETED = 1 << 2,
+	TASK_MEMBER_PRIORITY = 1 << 3,
+	TASK_MEMBER_DUE_DATE = 1 << 4,
+	TASK_MEMBER_TAGS = 1 << 5,
+};
+
+struct task_patch {
+	unsigned members; /* a mask of enum task_member */
+	struct task_input values;
+};
+
 enum task_completion { TASK_PENDING, TASK_COMPLETED, TASK_TOGGLE };
 
 /* Reads a whole task; absent optional members have their defaults. Strict: a
@@ -52,10 +69,17 @@ enum task_completion { TASK_PENDING, TASK_COMPLETED, TASK_TOGGLE };
  * False: `errors` has a row for each fault, up to its maximum. */
 CHECKED bool task_read(const cJSON *body, struct task_input *ret, struct field_errors *errors);
 
+/* Reads a merge patch (RFC 7396 §2): null sets a member to its default, but for
+ * the title, which has none. */
+CHECKED bool task_read_patch(const cJSON *body, struct task_patch *ret, struct field_errors *errors);
+
 /* Reads {"completed":true} or {"completed":false}, and nothing else. */
 CHECKED bool task_read_completion(const cJSON *body, enum task_completion *ret, struct field_errors *errors);
 
 /* Appends the task as JSON, its members in the contract's order. */
 void task_write(struct buf *out, const struct task *task);
+
+/* The strong entity tag of a task: its updated_at in quotes. */
+void task_write_etag(const struct task *task, char out[TASK_ETAG_TEXT + 1]);
 
 #endif

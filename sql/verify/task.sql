@@ -26,7 +26,7 @@ BEGIN
       FROM pg_catalog.pg_attribute a
       LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
-     WHERE a.attrelid = 'todo.task'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
+     WHERE a.attrelid = 'todo.task'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
     SELECT array_agg(replace(replace(line, ' t ', ' true '), ' f ', ' false ') ORDER BY n)
       INTO found
       FROM unnest(found) WITH ORDINALITY AS lines(line, n);

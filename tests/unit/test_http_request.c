@@ -430,7 +430,7 @@ static enum outcome read_body(struct buf *body)
 {
 	struct transport transport = buffers_transport(&client);
 	struct request request = read_request(VIEW(""));
-	return request_read_body(&transport, &request, body);
+	return request_read_body(&transport, &request, REQUEST_JSON, body);
 }
 
 static void expect_body(const char *length, const char *sent, enum outcome expected)

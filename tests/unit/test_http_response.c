@@ -158,29 +158,3 @@ Test(http_response, has_no_methods_to_tell_when_its_arena_is_full)
 	cr_expect(view_is_absent(response_methods(&small, METHOD_GET)));
 	arena_destroy(&small);
 }
-
-Test(http_response, encodes_a_segment_so_that_it_decodes_to_itself)
-{
-	static const struct {
-		const char *segment;
-		const char *encoded;
-	} cases[] = {
-	        {"abcXYZ-._~019", "abcXYZ-._~019"},
-	        {"a b", "a%20b"},
-	        {"a/b", "a%2fb"},
-	        {"a\\b", "a%5cb"},
-	        {"100%", "100%25"},
-	        {"a?b#c", "a%3fb%23c"},
-	        {"\r\nSet-Cookie: x", "%0d%0aSet-Cookie%3a%20x"},
-	        {"\xC3\xA9", "%c3%a9"},
-	        {"\"<>&'", "%22%3c%3e%26%27"},
-	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		buf_reset(&head, 1024);
-		response_add_segment(&head, view_of(cases[i].segment));
-		struct view text = buf_view(&head);
-		cr_expect(text.len == strlen(cases[i].encoded) &&
-		                  strncasecmp(text.ptr, cases[i].encoded, text.len) == 0,
-		          "%.*s is not %s", VIEW_ARGS(text), cases[i].encoded);
-	}
-}
