@@ -53,7 +53,7 @@ database_unlock() {
     local pid
     { read -r pid <"$DATA/pg/postmaster.pid"; } 2>/dev/null || return 0
     if [[ ! $(pid_identity "$pid") ]] && wait_for 10 database_deserted; then
-        as_user rm -f "$DATA/pg/postmaster.pid"
+        as_user rm -f "$DATA/pg/postmaster.pid" "$DATA/sock/.s.PGSQL.5432" "$DATA/sock/.s.PGSQL.5432.lock"
     fi
 }
 
