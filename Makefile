@@ -1,6 +1,9 @@
 # todo-fcgi: build, run, test. `make help` lists the targets.
 MODE ?= release
-CC ?= gcc
+# make predefines CC as cc.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 BUILD := build/$(MODE)
 .DEFAULT_GOAL := build
 
