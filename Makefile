@@ -1,11 +1,15 @@
 # todo-fcgi: build, run, test. `make help` lists the targets.
 MODE ?= release
-CC ?= gcc
+# make predefines CC as cc.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 BUILD := build/$(MODE)
 .DEFAULT_GOAL := build
 
 # ---- flags ----
 
+comma := ,
 PACKAGES := libcjson libpq libcurl libsodium libcrypto
 probe = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 link_probe = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)')
@@ -24,7 +28,6 @@ HARDENING := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-p
 	$(call probe,-fno-strict-aliasing) $(call probe,-fstrict-flex-arrays=3)
 HARDENING_LINK := $(call link_probe,-Wl$(comma)-z$(comma)relro) $(call link_probe,-Wl$(comma)-z$(comma)now) \
 	$(call link_probe,-Wl$(comma)-z$(comma)noexecstack) $(call link_probe,-Wl$(comma)-z$(comma)nodlopen)
-comma := ,
 
 OPTIMIZE_release := -O2 -D_FORTIFY_SOURCE=$(if $(call probe,-O2 -D_FORTIFY_SOURCE=3),3,2)
 OPTIMIZE_debug := -Og

@@ -10,11 +10,13 @@
 //   ISSUER_ALG                 EdDSA (default), ES256/384/512, RS256/384/512, PS256/384/512: a key pair; HS256: the shared secret
 //   ISSUER_ROTATION            seconds until a new key pair replaces the last (default: never)
 //   ISSUER_TOKEN_LIFETIME      seconds a token lives (default 900)
-//   ISSUER_COOKIE_CACHE=1      keep the session in a cookie as a JWT under the secret as well
+//   ISSUER_COOKIE_CACHE        1: keep the session in a cookie as a JWT as well, under the secret; keys: under the key pair
 //   ISSUER_TRUSTED_ORIGINS     further origins, separated by commas
 //   ISSUER_RATE_LIMIT=off      for tests that sign many users up
 //   ISSUER_OUTBOX              file that gets a line of JSON for each verification mail, since no mail is sent
+//   ISSUER_REQUEST_LOG         file that gets a line for each request: method and path
 import { createHmac } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import { appendFile, rename, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { betterAuth } from "better-auth";
@@ -76,7 +78,7 @@ function jwtOptions() {
     console.error("auth-server: ISSUER_ALG names no algorithm that Better Auth signs with");
     process.exit(2);
   }
-  return { jwks: { keyPairConfig: keyPairs[alg], rotationInterval: seconds("ISSUER_ROTATION") }, jwt: claims };
+  return { jwks: { keyPairConfig: keyPairs[alg], rotationInterval: seconds("ISSUER_ROTATION") }, jwt: claims, sessionCookieCache: env.ISSUER_COOKIE_CACHE === "keys" };
 }
 
 const options = jwtOptions();
@@ -95,7 +97,7 @@ const auth = betterAuth({
       if (env.ISSUER_OUTBOX) await appendFile(env.ISSUER_OUTBOX, `${JSON.stringify({ to: user.email, url, token })}\n`, { mode: 0o600 });
     },
   },
-  session: env.ISSUER_COOKIE_CACHE === "1" ? { cookieCache: { enabled: true, strategy: "jwt", maxAge: 300 } } : {},
+  session: env.ISSUER_COOKIE_CACHE ? { cookieCache: { enabled: true, strategy: "jwt", maxAge: 300 } } : {},
   rateLimit: { enabled: env.ISSUER_RATE_LIMIT !== "off" },
   telemetry: { enabled: false },
   plugins: [jwt(options), bearer()],
@@ -112,7 +114,12 @@ if (alg !== "HS256") {
   }
 }
 
-const server = createServer(toNodeHandler(auth));
+const answer = toNodeHandler(auth);
+const server = createServer((request, response) => {
+  // Written before the answer goes out, so that whoever has the answer finds the line.
+  if (env.ISSUER_REQUEST_LOG) appendFileSync(env.ISSUER_REQUEST_LOG, `${request.method} ${request.url.split("?")[0]}\n`, { mode: 0o600 });
+  return answer(request, response);
+});
 server.on("error", (error) => {
   if (error.code === "EADDRINUSE" && !env.ISSUER_SOCKET && env.ISSUER_PORT !== "0") {
     env.ISSUER_PORT = "0";

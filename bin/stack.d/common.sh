@@ -15,6 +15,9 @@ wait_for() {
     done
 }
 
+# exported PREFIX: prints the names that the caller's environment holds.
+exported() { compgen -e "$1" || true; }
+
 random_hex() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # private_write FILE: standard input becomes that file, ours alone, all of it or none.
@@ -117,14 +120,14 @@ as_user_kill() { as_user bash -c 'kill -s "$0" "$1"' "$1" "$2" 2>/dev/null || tr
 # --- processes -----------------------------------------------------------------------------------------------------
 
 # A number alone may by now be somebody else's process: with its start time and the boot it is one process for ever.
-# pid_identity PID: prints both; false when there is no such process, or only its remains.
+# pid_identity PID: prints both; nothing when there is no such process, or only its remains.
 pid_identity() {
     local stat boot
-    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
     read -r boot </proc/sys/kernel/random/boot_id
     # The name, in brackets, may hold blanks and brackets.
     read -ra stat <<<"${stat##*) }"
-    [[ ${stat[0]} != [ZX] ]] || return 1
+    [[ ${stat[0]} != [ZX] ]] || return 0
     printf '%s %s' "${stat[19]}" "$boot"
 }
 

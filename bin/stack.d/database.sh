@@ -32,10 +32,29 @@ database_programs() {
 database_url() { printf 'postgresql://%s:%s@/todo?host=%s' "$1" "$2" "$DATA/sock"; }
 
 database_ready() {
-    local line
-    record_pid database >/dev/null || return 0
-    line=$(sed -n 8p "$DATA/pg/postmaster.pid" 2>/dev/null) || return 1
-    [[ $line == ready* ]]
+    local pid lines
+    pid=$(record_pid database) || return 0
+    # The file of one that was killed still says ready.
+    { mapfile -t lines <"$DATA/pg/postmaster.pid"; } 2>/dev/null || return 1
+    [[ ${lines[0]-} == "$pid" && ${lines[7]-} == ready* ]]
+}
+
+# database_deserted: no process is left that works in the cluster's folder, as all of PostgreSQL's do.
+database_deserted() {
+    local cwd
+    for cwd in /proc/[0-9]*/cwd; do
+        [[ $(readlink "$cwd" 2>/dev/null) != "$DATA/pg" ]] || return 1
+    done
+}
+
+# A PostgreSQL that was killed leaves its lock, and as long as nobody has fetched its remains the next one takes it for
+# alive. Its children, who end a moment later, must be gone first.
+database_unlock() {
+    local pid
+    { read -r pid <"$DATA/pg/postmaster.pid"; } 2>/dev/null || return 0
+    if [[ ! $(pid_identity "$pid") ]] && wait_for 10 database_deserted; then
+        as_user rm -f "$DATA/pg/postmaster.pid" "$DATA/sock/.s.PGSQL.5432" "$DATA/sock/.s.PGSQL.5432.lock"
+    fi
 }
 
 database_start() {
@@ -59,6 +78,7 @@ database_start() {
         as_user rm -f "$DATA/superuser-password"
         as_user mv "$DATA/pg.new" "$DATA/pg"
     fi
+    database_unlock
     spawn database "$programs/postgres" -D "$DATA/pg" "${options[@]}"
     if ! wait_for 60 database_ready || record_gone database; then
         show_log database

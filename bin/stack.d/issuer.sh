@@ -52,7 +52,7 @@ issuer_start() {
         port=$(<"$STACK_HOME/issuer.port")
         port_is_free "$port" || port=0
     fi
-    for name in $(compgen -e ISSUER_); do
+    for name in $(exported ISSUER_); do
         given+=("$name=${!name}")
     done
     ((NODE_MAJOR > 18)) || given+=(NODE_OPTIONS=--experimental-global-webcrypto)

@@ -6,12 +6,13 @@ stack_parameters() {
     local name
     {
         printf '%s\n' "$SERVER" "$MODE" "${PORT-}" "$DATA"
-        for name in $(settings_given) $(compgen -e ISSUER) $(compgen -e WEB_) WORKERS OWNER_DATABASE_URL; do
+        for name in $(settings_given) $(exported ISSUER) $(exported WEB_) WORKERS OWNER_DATABASE_URL; do
             printf '%s=%s\n' "$name" "${!name-}"
         done
         cd "$ROOT" || exit
-        find "build/$MODE/cgi-bin" "build/$MODE/bin" sql apache lighttpd frontend bin/stack bin/stack.d \
-            -name node_modules -prune -o -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
+        find "build/$MODE" sql apache lighttpd frontend bin/stack bin/stack.d \
+            -name node_modules -prune -o -type f ! -path 'build/*.[ado]' ! -path 'build/*/tests/*' -print0 \
+            | sort -z | xargs -0 sha256sum
     } | sha256sum
 }
 
@@ -120,9 +121,9 @@ stack_env_write() {
         shell_variable DATABASE_URL "${TODO_DATABASE_URL:-${DATABASE_URL:-$APP_DATABASE_URL}}"
         shell_variable OWNER_DATABASE_URL "${OWNER_DATABASE_URL:-$OWN_OWNER_DATABASE_URL}"
         shell_variable WEB_PID "$(record_pid web)"
-        shell_variable DATABASE_PID "$(record_pid database)"
+        shell_variable DATABASE_PID "$(record_pid database || true)"
         shell_variable RESPONDER_PIDS "$RESPONDER_PIDS"
-        shell_variable ISSUER_PID "$(record_pid issuer)"
+        shell_variable ISSUER_PID "$(record_pid issuer || true)"
         if [[ $KEYS == issuer ]]; then
             shell_variable ISSUER_URL "http://127.0.0.1:$PORT_OF_ISSUER"
             shell_variable ISSUER_DATABASE_URL "${ISSUER_DATABASE_URL:-$OWN_ISSUER_DATABASE_URL}"

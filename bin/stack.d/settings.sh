@@ -8,7 +8,7 @@ settings_given() {
     known=$(sed -n 's/^SETTING(\([A-Z0-9_]*\),.*/\1|\1_FILE/p' "$ROOT/lib/base/config.def" | tr '\n' '|')
     while read -r name; do
         [[ -z ${!name} ]] || printf '%s\n' "$name"
-    done < <(compgen -e | grep -xE "${known%|}|(TODO|JWT|JWKS|AUTH)_.*" | grep -vx TODO_ENV_FILE)
+    done < <(compgen -e | grep -xE "${known%|}|(TODO|JWT|JWKS|AUTH)_.*" | grep -vx TODO_ENV_FILE || true)
 }
 
 # given NAME...: the caller has set one of these, or the file that holds it.

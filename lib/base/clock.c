@@ -72,12 +72,11 @@ static unsigned int days_of_month(unsigned int year, unsigned int month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
-static void put_digits(char *out, unsigned int number, int count)
+/* Writes two digits; `number` is below 100. */
+static void put_pair(char *out, unsigned int number)
 {
-	while (count > 0) {
-		out[--count] = (char)('0' + number % 10);
-		number /= 10;
-	}
+	out[0] = (char)('0' + number / 10);
+	out[1] = (char)('0' + number % 10);
 }
 
 /* Writes "YYYY-MM-DDThh:mm:ss" and returns the microseconds left over. */
@@ -94,12 +93,13 @@ static unsigned int format_seconds(int64_t instant, char *out)
 	unsigned int seconds = (unsigned int)(of_day / (uint64_t)CLOCK_SECOND);
 
 	memcpy(out, "0000-00-00T00:00:00", 19);
-	put_digits(out, date.year, 4);
-	put_digits(out + 5, date.month, 2);
-	put_digits(out + 8, date.day, 2);
-	put_digits(out + 11, seconds / 3600, 2);
-	put_digits(out + 14, seconds / 60 % 60, 2);
-	put_digits(out + 17, seconds % 60, 2);
+	put_pair(out, date.year / 100);
+	put_pair(out + 2, date.year % 100);
+	put_pair(out + 5, date.month);
+	put_pair(out + 8, date.day);
+	put_pair(out + 11, seconds / 3600);
+	put_pair(out + 14, seconds / 60 % 60);
+	put_pair(out + 17, seconds % 60);
 	return (unsigned int)(of_day % (uint64_t)CLOCK_SECOND);
 }
 
@@ -108,7 +108,9 @@ void clock_format_micros(int64_t instant, char out[CLOCK_TEXT_MICROS + 1])
 	unsigned int micros = format_seconds(instant, out);
 
 	out[19] = '.';
-	put_digits(out + 20, micros, 6);
+	put_pair(out + 20, micros / 10000);
+	put_pair(out + 22, micros / 100 % 100);
+	put_pair(out + 24, micros % 100);
 	out[26] = 'Z';
 	out[27] = '\0';
 }

@@ -1,0 +1,398 @@
+/* The real issuer: users sign up with Better Auth through the web server's own
+ * proxy, and work on their tasks with the tokens that it gives them. */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base64url.h"
+#include "base/clock.h"
+#include "support/http.h"
+#include "support/stack.h"
+
+enum { ARENA_MAX = 4 * 1024 * 1024, TEXT_MAX = 4096, FILE_MAX = 1024 * 1024, PATIENCE = 30 };
+
+/* ---- one running application, and asking it ---- */
+
+static struct stack stack;
+static struct arena arena; /* for all that a test reads */
+
+static void up(const char *name, const char *const settings[])
+{
+	cr_assert(arena_init(&arena, ARENA_MAX));
+	stack = stack_make(name, settings);
+	cr_assert(stack_up(&stack), "the stack does not start:\n%s", stack.said.ptr);
+}
+
+static void down(void)
+{
+	cr_expect(stack_down(&stack), "the stack does not stop:\n%s", stack.said.ptr);
+	stack_destroy(&stack);
+	arena_destroy(&arena);
+}
+
+/* An answer, copied out of its connection. */
+struct reply {
+	int status;
+	const cJSON *json; /* NULL: none */
+	struct view head;
+};
+
+__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
+{
+	char *ret = arena_alloc(&arena, TEXT_MAX);
+	va_list arguments;
+	cr_assert_not_null(ret);
+	va_start(arguments, format);
+	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
+	va_end(arguments);
+	cr_assert(len >= 0 && len < TEXT_MAX);
+	return ret;
+}
+
+static struct reply reply_to(const struct http_ask *ask)
+{
+	struct http_answer answer;
+	enum http_result result = http_ask(stack_port(&stack), ask, &answer);
+	cr_assert_eq(result, HTTP_OK, "%s %s: %s", ask->method, ask->target, http_result_text(result));
+	struct reply reply = {
+	        .status = answer.status,
+	        .json = answer.body.len > 0 ? http_json(&answer, &arena) : NULL,
+	        .head = view_of(arena_string(&arena, answer.head)),
+	};
+	http_answer_destroy(&answer);
+	return reply;
+}
+
+static struct reply ask(const char *method, const char *target, const char *token, const char *body)
+{
+	return reply_to(&(struct http_ask){.method = method, .target = target, .token = token, .body = body});
+}
+
+static char *member(struct reply reply, const char *name)
+{
+	struct view value = json_member_text(reply.json, name);
+	return value.len > 0 ? arena_string(&arena, value) : NULL;
+}
+
+/* ---- users ---- */
+
+struct user {
+	char *email;
+	char *id;
+	char *session;    /* the session token */
+	char *token;      /* the access token */
+	struct view head; /* of the answer to signing up */
+};
+
+/* As a front end of the application's own origin asks Better Auth. */
+static struct reply ask_issuer(const char *path, const char *session, const char *body)
+{
+	const char *origin = text("Origin: %s\r\n", stack_value(&stack, "BASE_URL"));
+	return reply_to(&(struct http_ask){
+	        .method = body ? "POST" : "GET",
+	        .target = text("/api/auth%s", path),
+	        .token = session,
+	        .headers = origin,
+	        .body = body,
+	});
+}
+
+static char *token_of(const struct user *user)
+{
+	struct reply reply = ask_issuer("/token", user->session, NULL);
+	cr_assert_eq(reply.status, 200, "no token: %d", reply.status);
+	char *token = member(reply, "token");
+	cr_assert_not_null(token);
+	return token;
+}
+
+static struct user sign_up(const char *name)
+{
+	struct user user = {.email = text("%s@example.com", name)};
+	struct reply reply = ask_issuer(
+	        "/sign-up/email", NULL,
+	        text("{\"email\":\"%s\",\"password\":\"correct horse battery\",\"name\":\"%s\"}", user.email, name));
+	cr_assert_eq(reply.status, 200, "%s can't sign up: %d", name, reply.status);
+	struct view id = json_member_text(json_member(reply.json, "user"), "id");
+	cr_assert_gt(id.len, 0);
+	user.id = arena_string(&arena, id);
+	user.session = member(reply, "token");
+	user.head = reply.head;
+	cr_assert_not_null(user.session);
+	user.token = token_of(&user);
+	return user;
+}
+
+static char *tasks_of(const struct user *user)
+{
+	return text("/api/%s/tasks", user->id);
+}
+
+static int count(struct reply reply)
+{
+	cr_assert_eq(reply.status, 200);
+	cr_assert(cJSON_IsArray(reply.json));
+	return cJSON_GetArraySize(reply.json);
+}
+
+/* A string member of the token's header, unverified. */
+static char *header_member(const char *token, const char *name)
+{
+	struct view rest = view_of(token);
+	struct view part = view_cut(&rest, '.');
+	const cJSON *json = NULL;
+	unsigned char *room = arena_alloc(&arena, part.len);
+	size_t len = 0;
+	cr_assert_not_null(room);
+	cr_assert(base64url_decode(part, room, &len));
+	cr_assert_eq(json_parse(&arena, (struct view){(char *)room, len}, &json), JSON_OK);
+	struct view value = json_member_text(json, name);
+	return value.len > 0 ? arena_string(&arena, value) : NULL;
+}
+
+/* ---- sign up, token, tasks ---- */
+
+static void work_on_a_task(const struct user *user)
+{
+	char *tasks = tasks_of(user);
+	cr_assert_eq(count(ask("GET", tasks, user->token, NULL)), 0);
+
+	struct reply created = ask("POST", tasks, user->token, "{\"title\":\"Buy milk\"}");
+	cr_assert_eq(created.status, 201);
+	char *task = text("%s/%s", tasks, member(created, "id"));
+	cr_expect_eq(count(ask("GET", tasks, user->token, NULL)), 1);
+
+	struct reply completed = ask("PATCH", text("%s/complete", task), user->token, "{\"completed\":true}");
+	cr_expect_eq(completed.status, 200);
+	cr_expect(cJSON_IsTrue(json_member(completed.json, "completed")));
+
+	cr_expect_eq(ask("DELETE", task, user->token, NULL).status, 204);
+	cr_expect_eq(ask("GET", task, user->token, NULL).status, 404);
+	cr_expect_eq(count(ask("GET", tasks, user->token, NULL)), 0);
+}
+
+static void never_meet(const struct user *owner, const struct user *other)
+{
+	char *tasks = tasks_of(owner);
+	struct reply created = ask("POST", tasks, owner->token, "{\"title\":\"mine\"}");
+	cr_assert_eq(created.status, 201);
+	char *id = member(created, "id");
+	char *mine = text("%s/%s", tasks, id);
+	char *as_theirs = text("%s/%s", tasks_of(other), id);
+
+	cr_expect_eq(ask("GET", tasks, other->token, NULL).status, 403);
+	cr_expect_eq(ask("POST", tasks, other->token, "{\"title\":\"x\"}").status, 403);
+	cr_expect_eq(ask("GET", mine, other->token, NULL).status, 403);
+	cr_expect_eq(ask("PUT", mine, other->token, "{\"title\":\"x\"}").status, 403);
+	cr_expect_eq(ask("PATCH", text("%s/complete", mine), other->token, NULL).status, 403);
+	cr_expect_eq(ask("DELETE", mine, other->token, NULL).status, 403);
+
+	cr_expect_eq(count(ask("GET", tasks_of(other), other->token, NULL)), 0);
+	cr_expect_eq(ask("GET", as_theirs, other->token, NULL).status, 404);
+	cr_expect_eq(ask("PUT", as_theirs, other->token, "{\"title\":\"x\"}").status, 404);
+	cr_expect_eq(ask("PATCH", text("%s/complete", as_theirs), other->token, NULL).status, 404);
+	cr_expect_eq(ask("DELETE", as_theirs, other->token, NULL).status, 404);
+
+	struct reply still = ask("GET", mine, owner->token, NULL);
+	cr_expect_eq(still.status, 200);
+	cr_expect_str_eq(member(still, "title"), "mine");
+	cr_expect(cJSON_IsFalse(json_member(still.json, "completed")));
+}
+
+static void journey(const char *server, const char *alg)
+{
+	char name[32];
+	char server_setting[32];
+	char alg_setting[32];
+	snprintf(name, sizeof name, "issuer-%c-%s", server[0], alg);
+	for (char *c = name; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
+	snprintf(alg_setting, sizeof alg_setting, "ISSUER_ALG=%s", alg);
+	up(name, (const char *const[]){server_setting, alg_setting, "ISSUER_RATE_LIMIT=off", NULL});
+
+	struct user alice = sign_up("alice");
+	struct user mallory = sign_up("mallory");
+	cr_expect_str_eq(header_member(alice.token, "alg"), alg);
+
+	struct reply me = ask("GET", "/auth/me", alice.token, NULL);
+	cr_expect_eq(me.status, 200);
+	struct view id = json_member_text(json_member(me.json, "user"), "id");
+	struct view email = json_member_text(json_member(me.json, "user"), "email");
+	cr_expect(view_equal(id, view_of(alice.id)));
+	cr_expect(view_equal(email, view_of(alice.email)));
+
+	work_on_a_task(&alice);
+	never_meet(&alice, &mallory);
+	down();
+}
+
+#define JOURNEY(name, server, alg)            \
+	Test(issuer, name##_through_##server) \
+	{                                     \
+		journey(#server, alg);        \
+	}
+
+JOURNEY(eddsa, lighttpd, "EdDSA")
+JOURNEY(eddsa, apache, "EdDSA")
+JOURNEY(es256, lighttpd, "ES256")
+JOURNEY(es256, apache, "ES256")
+JOURNEY(es512, lighttpd, "ES512")
+JOURNEY(es512, apache, "ES512")
+JOURNEY(rs256, lighttpd, "RS256")
+JOURNEY(rs256, apache, "RS256")
+JOURNEY(ps256, lighttpd, "PS256")
+JOURNEY(ps256, apache, "PS256")
+JOURNEY(hs256, lighttpd, "HS256")
+JOURNEY(hs256, apache, "HS256")
+
+/* ---- what Better Auth signs that is no access token ---- */
+
+/* The value of the cookie of that name that the answer sets; NULL: none. */
+static char *cookie_set(struct view head, const char *name)
+{
+	struct view start = view_of(text("set-cookie: %s=", name));
+	for (struct view rest = head; rest.len > 0;) {
+		struct view line = view_cut(&rest, '\n');
+		if (line.len > start.len && view_equal_nocase((struct view){line.ptr, start.len}, start)) {
+			struct view value = view_from(line, start.len);
+			return arena_string(&arena, view_cut(&value, ';'));
+		}
+	}
+	return NULL;
+}
+
+/* A file beside the stack's logs, where Better Auth writes; empty when it is not there. */
+static struct view file_read(const char *name)
+{
+	FILE *file = fopen(text("%s/../%s", stack_value(&stack, "LOG_DIR"), name), "r");
+	if (!file)
+		return VIEW("");
+	char *room = malloc(FILE_MAX);
+	cr_assert_not_null(room);
+	size_t len = fread(room, 1, FILE_MAX, file);
+	fclose(file);
+	char *copy = arena_string(&arena, (struct view){room, len});
+	free(room);
+	cr_assert_not_null(copy);
+	return view_of(copy);
+}
+
+static void is_refused(const struct user *user, const char *credential, const char *what)
+{
+	cr_assert_not_null(credential, "there is no %s", what);
+	cr_expect_eq(ask("GET", "/auth/me", credential, NULL).status, 401, "%s", what);
+	cr_expect_eq(ask("GET", tasks_of(user), credential, NULL).status, 401, "%s", what);
+	struct reply validated = ask("POST", "/auth/validate", credential, "{}");
+	cr_expect_eq(validated.status, 401, "%s", what);
+	cr_expect(cJSON_IsFalse(json_member(validated.json, "valid")), "%s", what);
+}
+
+static size_t dots(const char *token)
+{
+	size_t count = 0;
+	for (; *token; token++)
+		count += *token == '.';
+	return count;
+}
+
+/* All are signed with the very secret that signs access tokens here, or are known to Better Auth. */
+Test(issuer, refuses_what_the_secret_signs_beside_access_tokens)
+{
+	up("issuer-secret", (const char *const[]){"ISSUER_ALG=HS256", "ISSUER_COOKIE_CACHE=1", "ISSUER_RATE_LIMIT=off",
+	                                          "ISSUER_OUTBOX=outbox", NULL});
+	struct user alice = sign_up("alice");
+	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
+
+	struct reply sent = ask_issuer("/send-verification-email", alice.session,
+	                               text("{\"email\":\"%s\",\"callbackURL\":\"/\"}", alice.email));
+	cr_assert_eq(sent.status, 200);
+	struct view lines = file_read("outbox");
+	const cJSON *mail = NULL;
+	cr_assert_eq(json_parse(&arena, view_cut(&lines, '\n'), &mail), JSON_OK);
+	char *verification = arena_string(&arena, json_member_text(mail, "token"));
+	cr_assert_eq(dots(verification), 2);
+	cr_expect_str_eq(header_member(verification, "alg"), "HS256");
+	is_refused(&alice, verification, "verification token");
+
+	char *cached = cookie_set(alice.head, "better-auth.session_data");
+	cr_assert_not_null(cached);
+	cr_expect_str_eq(header_member(cached, "alg"), "HS256");
+	is_refused(&alice, cached, "session cookie's JWT");
+
+	is_refused(&alice, alice.session, "session token");
+	is_refused(&alice, cookie_set(alice.head, "better-auth.session_token"), "signed session token");
+	down();
+}
+
+Test(issuer, refuses_the_session_cookie_signed_with_the_published_key)
+{
+	up("issuer-cookie", (const char *const[]){"ISSUER_COOKIE_CACHE=keys", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = sign_up("alice");
+	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
+	char *cached = cookie_set(alice.head, "better-auth.session_data");
+	cr_assert_not_null(cached);
+	cr_expect_str_eq(header_member(cached, "kid"), header_member(alice.token, "kid"), "it is the same key");
+	is_refused(&alice, cached, "session cookie's JWT");
+	is_refused(&alice, alice.session, "session token");
+	down();
+}
+
+/* ---- keys that change ---- */
+
+static size_t key_set_requests(void)
+{
+	size_t count = 0;
+	for (struct view rest = file_read("requests"); rest.len > 0;)
+		count += view_equal(view_cut(&rest, '\n'), VIEW("GET /api/auth/jwks"));
+	return count;
+}
+
+Test(issuer, follows_a_rotation_and_still_knows_the_old_key)
+{
+	up("issuer-rotation", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "JWKS_COOLDOWN=1",
+	                                            "JWKS_REFRESH=86400", NULL});
+	struct user alice = sign_up("alice");
+	char *old = alice.token;
+	char *old_kid = header_member(old, "kid");
+	cr_assert_eq(ask("GET", "/auth/me", old, NULL).status, 200);
+
+	/* The next signature after the interval makes the new key. */
+	int64_t deadline = clock_monotonic() + PATIENCE * CLOCK_SECOND;
+	char *fresh = old;
+	while (strcmp(header_member(fresh, "kid"), old_kid) == 0 && clock_monotonic() < deadline)
+		fresh = token_of(&alice);
+	cr_assert_str_neq(header_member(fresh, "kid"), old_kid, "no new key in time");
+
+	int status = 0;
+	while (status != 200 && clock_monotonic() < deadline)
+		status = ask("GET", "/auth/me", fresh, NULL).status;
+	cr_expect_eq(status, 200, "the new key is not learnt");
+	cr_expect_eq(ask("GET", "/auth/me", old, NULL).status, 200, "the old key is forgotten");
+	down();
+}
+
+Test(issuer, answers_a_storm_of_unknown_keys_with_at_most_one_fetch)
+{
+	enum { STORM = 200 };
+	up("issuer-storm", (const char *const[]){"ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
+	                                         "JWKS_COOLDOWN=3600", "JWKS_REFRESH=86400", NULL});
+	struct user alice = sign_up("alice");
+	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
+	const char *rest = strchr(alice.token, '.');
+	size_t before = key_set_requests();
+	cr_assert_gt(before, 0);
+
+	for (int i = 0; i < STORM; i++) {
+		char *header = text("{\"alg\":\"EdDSA\",\"kid\":\"unknown-%d\"}", i);
+		char encoded[128];
+		size_t len = base64url_encode((const unsigned char *)header, strlen(header), encoded);
+		char *token = text("%.*s%s", (int)len, encoded, rest);
+		const char *target = i % 2 == 0 ? "/auth/me" : tasks_of(&alice);
+		cr_expect_eq(ask("GET", target, token, NULL).status, 401);
+	}
+	cr_expect_leq(key_set_requests() - before, 1, "%zu fetches", key_set_requests() - before);
+	cr_expect_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
+	down();
+}
