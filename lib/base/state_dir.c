@@ -170,7 +170,23 @@ static bool write_all(int fd, struct view contents)
 	return true;
 }
 
+int state_file_open(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && !is_private_file(fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 bool state_file_replace(int dir, const char *name, struct view contents)
+{
+	return state_file_allocate(dir, name, contents, 0);
+}
+
+bool state_file_allocate(int dir, const char *name, struct view contents, size_t size)
 {
 	char fresh[NAME_MAX + 1];
 	uint64_t chance;
@@ -184,7 +200,7 @@ bool state_file_replace(int dir, const char *name, struct view contents)
 	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	good = write_all(fd, contents);
+	good = (size == 0 || posix_fallocate(fd, 0, (off_t)size) == 0) && write_all(fd, contents);
 	good = close(fd) == 0 && good && renameat(dir, fresh, dir, name) == 0;
 	if (!good)
 		unlinkat(dir, fresh, 0);

@@ -25,6 +25,14 @@ CHECKED bool state_file_read(int dir, const char *name, struct buf *ret);
 /* Replaces the file's contents as a whole, mode 0600. */
 CHECKED bool state_file_replace(int dir, const char *name, struct view contents);
 
+/* Replaces the file by one of `size` bytes that the disk really has: `contents`, then
+ * zeros. A disk without that room is false here, and no fault of a later write. */
+CHECKED bool state_file_allocate(int dir, const char *name, struct view contents, size_t size);
+
+/* Opens the file for reading and writing. -1: not there, or not a plain file of
+ * our own that only we can touch. The caller closes it. */
+CHECKED int state_file_open(int dir, const char *name);
+
 /* Opens the file as a lock that one process on the machine can hold, waiting
  * until `deadline` (clock_monotonic(); 0: not at all). *ret_fd may be read and
  * written while it is held; closing it lets go. */
