@@ -153,7 +153,7 @@ stack_up() {
         *) fail 'SERVER is lighttpd, apache, lighttpd-cgi or apache-cgi' ;;
     esac
     [[ ${PORT:-0} =~ ^[0-9]{1,5}$ && $((10#${PORT:-0})) -lt 65536 ]] || fail 'PORT is no port'
-    for program in cgi-bin/tasks.fcgi cgi-bin/auth.fcgi cgi-bin/health.fcgi; do
+    for program in cgi-bin/tasks.fcgi cgi-bin/auth.fcgi cgi-bin/account.fcgi cgi-bin/health.fcgi; do
         [[ -x $ROOT/build/$MODE/$program ]] || fail "build/$MODE/$program is missing: make MODE=$MODE builds it"
     done
 

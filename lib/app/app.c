@@ -1,6 +1,7 @@
 /* The chain of steps that every request goes through, in one array. */
 #include "app/app.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum {
 	HEAD_MAX = 16 * 1024,
 	NOTES_MAX = 16 * 1024,
 	REQUEST_ID_BYTES = 16,
+	FILE_PIECE = 32 * 1024,
 };
 
 /* ---- answers ---- */
@@ -36,9 +38,12 @@ enum outcome app_answer_empty(struct exchange *x, int status)
 
 void app_challenge(struct exchange *x, enum outcome outcome)
 {
-	response_header(x->response, VIEW("WWW-Authenticate"),
-	                outcome == OUTCOME_UNAUTHENTICATED ? VIEW("Bearer realm=\"todo\"")
-	                                                   : VIEW("Bearer realm=\"todo\", error=\"invalid_token\""));
+	struct view challenge = VIEW("Bearer realm=\"todo\", error=\"invalid_token\"");
+	if (outcome == OUTCOME_UNAUTHENTICATED)
+		challenge = VIEW("Bearer realm=\"todo\"");
+	if (outcome == OUTCOME_TOKEN_TOO_OLD)
+		challenge = view_of(x->app->fresh);
+	response_header(x->response, VIEW("WWW-Authenticate"), challenge);
 }
 
 /* Headers that go with every answer, whatever becomes of the request. */
@@ -201,6 +206,25 @@ static bool request_id_make(struct arena *arena, struct view *ret)
 	return true;
 }
 
+/* False: the file can't be read. What was sent is then shorter than its
+ * Content-Length, so nobody takes it for the whole. */
+static bool file_send(const struct transport *transport, const struct response *response)
+{
+	char piece[FILE_PIECE];
+	for (uint64_t sent = 0; sent < response->file_len;) {
+		uint64_t left = response->file_len - sent;
+		ssize_t got = pread(response->file, piece, left < sizeof piece ? (size_t)left : sizeof piece, (off_t)sent);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		if (!transport->write(transport->context, (struct view){piece, (size_t)got}))
+			return true;
+		sent += (uint64_t)got;
+	}
+	return true;
+}
+
 static void answer_send(struct exchange *x)
 {
 	struct buf *head = &x->app->head;
@@ -211,8 +235,12 @@ static void answer_send(struct exchange *x)
 		return;
 	}
 	/* A client that went away is no fault of ours. */
-	if (x->transport->write(x->transport->context, buf_view(head)) && x->request.method != METHOD_HEAD)
+	if (!x->transport->write(x->transport->context, buf_view(head)) || x->request.method == METHOD_HEAD)
+		return;
+	if (x->response->file < 0)
 		(void)x->transport->write(x->transport->context, buf_view(&x->response->body));
+	else if (!file_send(x->transport, x->response))
+		log_line(LOG_LEVEL_ERROR, VIEW("an answer could not be sent to its end"));
 }
 
 /* Logs what keys and database had to say: neither logs by itself. */
@@ -240,6 +268,9 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	    request_read(transport, &app->arena, app->config.base_path, &x.request)) {
 		answer_begin(&x);
 		outcome = chain_run(program, &x);
+		/* The guard has a reason for every token that it refuses; this one was the database's. */
+		if (outcome == OUTCOME_TOKEN_INVALID && !x.reason)
+			x.reason = "revoked";
 	}
 	if (outcome != OUTCOME_OK)
 		answer_problem(&x, outcome);
@@ -282,6 +313,10 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 	snprintf(app.cors.max_age, sizeof app.cors.max_age, "%d", (int)app.config.cors_max_age);
 	if (app.config.hsts_max_age > 0)
 		snprintf(app.hsts, sizeof app.hsts, "max-age=%d", (int)app.config.hsts_max_age);
+	snprintf(app.fresh, sizeof app.fresh,
+	         "Bearer realm=\"todo\", error=\"insufficient_user_authentication\", "
+	         "error_description=\"a fresh token is required\", max_age=\"%d\"",
+	         (int)app.config.erase_max_token_age);
 	if (!arena_init(&app.arena, ARENA_MAX)) {
 		BUF_LIT(error, "out of memory");
 		return false;

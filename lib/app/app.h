@@ -28,6 +28,7 @@ struct app {
 	struct buf body;
 	struct buf notes;
 	char hsts[32];
+	char fresh[200]; /* the challenge for a token that is too old */
 };
 
 /* One request on its way through the chain. Its memory is the arena's. */

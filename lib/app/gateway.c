@@ -41,6 +41,8 @@ void gateway_block_stop_signals(void)
 		if (sigismember(&set, signal) == 1)
 			sigaction(signal, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit for files is a full disk, no reason to die. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* ---- plain CGI ---- */

@@ -112,6 +112,9 @@ static enum jwt_error read_tree(const cJSON *claims, const struct jwt *jwt, cons
 	error = read_past(claims, "iat", JWT_BAD_IAT, now + policy->leeway, &read.issued_at);
 	if (error != JWT_OK)
 		return error;
+	/* A token without a date can't be told from one that was revoked. */
+	if (policy->dated && read.issued_at == CLAIMS_NO_TIME)
+		return JWT_BAD_IAT;
 	if (!read_time(json_member(claims, "exp"), &read.expires_at))
 		return JWT_BAD_EXP;
 	if (now >= read.expires_at + policy->leeway)

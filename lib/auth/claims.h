@@ -23,6 +23,7 @@ struct claims_policy {
 	struct view audience;       /* ABSENT: not checked */
 	struct view required_scope; /* ABSENT: tokens of type at+jwt are refused */
 	int64_t leeway;             /* microseconds that clocks may differ */
+	bool dated;                 /* a token without iat is refused */
 };
 
 /* Judges the payload of a token whose signature has proved good, at instant

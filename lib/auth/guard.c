@@ -6,6 +6,7 @@
 
 struct principal {
 	struct view user;
+	int64_t issued_at;
 };
 
 static bool is_space(char c)
@@ -71,6 +72,7 @@ enum outcome guard_owner(struct arena *arena, const struct claims *claims, struc
 	if (!principal)
 		return OUTCOME_INTERNAL;
 	principal->user = claims->subject;
+	principal->issued_at = claims->issued_at;
 	*ret = principal;
 	return OUTCOME_OK;
 }
@@ -78,4 +80,9 @@ enum outcome guard_owner(struct arena *arena, const struct claims *claims, struc
 struct view principal_user(const struct principal *principal)
 {
 	return principal->user;
+}
+
+int64_t principal_issued_at(const struct principal *principal)
+{
+	return principal->issued_at;
 }

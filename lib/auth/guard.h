@@ -23,6 +23,10 @@ struct principal;
 CHECKED enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
                                   const struct claims **ret, const char **ret_reason);
 
+/* Is the bearer token the operator's own `expected` one? OUTCOME_UNAUTHENTICATED:
+ * none was sent; OUTCOME_TOKEN_INVALID: another. *ret_reason as above. */
+CHECKED enum outcome guard_operator(const struct request *request, struct view expected, const char **ret_reason);
+
 /* Admits the token's subject to the path of `path_user`, byte for byte the same.
  * *ret lives in the arena. */
 CHECKED enum outcome guard_owner(struct arena *arena, const struct claims *claims, struct view path_user,
@@ -30,5 +34,8 @@ CHECKED enum outcome guard_owner(struct arena *arena, const struct claims *claim
 
 /* The user whose rows this principal may see. */
 struct view principal_user(const struct principal *principal);
+
+/* When the principal's token was issued: microseconds since 1970, or CLAIMS_NO_TIME. */
+int64_t principal_issued_at(const struct principal *principal);
 
 #endif

@@ -68,6 +68,7 @@ static bool read_policy(const struct config *config, struct keyring *keyring, st
 		return fail(error, "JWT_REQUIRED_SCOPE", "is not one scope");
 	policy->required_scope = config->jwt_required_scope.len > 0 ? config->jwt_required_scope : ABSENT;
 	policy->leeway = config->jwt_leeway * CLOCK_SECOND;
+	policy->dated = config->jwt_revocation;
 	return read_expected(config->jwt_issuer, "JWT_ISSUER", buf_view(&keyring->origin), &policy->issuer, error) &&
 	       read_expected(config->jwt_audience, "JWT_AUDIENCE", buf_view(&keyring->origin), &policy->audience, error);
 }

@@ -14,6 +14,8 @@ static const char identity_sql[] = "SELECT pg_catalog.set_config('todo.user_id',
                                    " pg_catalog.set_config('search_path', '', true),"
                                    " pg_catalog.set_config('statement_timeout', $2, true)";
 
+static const char admission_sql[] = "SELECT todo.admit($1, $2::timestamptz, $3)";
+
 /* MEMBER, since SET ROLE reaches roles that NOINHERIT does not. CREATEROLE may
  * grant itself any role that is no superuser; the three pg_ roles reach the
  * server's files or programs, and so superuser. */
@@ -189,26 +191,51 @@ enum pipeline_end connection_check(struct connection *connection, bool role_chec
 	return PIPELINE_DONE;
 }
 
-enum pipeline_end connection_run(struct connection *connection, bool prepare, struct view user,
-                                 enum db_statement statement, const struct view *values, size_t count, int64_t deadline,
+enum pipeline_end connection_run(struct connection *connection, const struct connection_job *job, int64_t deadline,
                                  PGresult **ret, struct pipeline_fault *ret_fault)
 {
 	char timeout[24];
 	timeout_text(deadline, timeout);
-	const struct view identity[] = {user, view_of(timeout)};
-	struct view all[STEP_VALUES_MAX] = {user};
-	for (size_t i = 0; i < count; i++)
-		all[i + 1] = values[i];
-	const struct step steps[] = {
-	        {identity_sql, prepare ? "todo_identity" : NULL, &connection->prepared_identity, identity, 2},
-	        {statements[statement].sql, prepare ? statements[statement].name : NULL,
-	         &connection->prepared[statement], all, count + 1},
+	const struct view identity[] = {job->user, view_of(timeout)};
+	const struct view admission[] = {job->user, job->issued_at, job->side_by_side};
+	struct view all[STEP_VALUES_MAX] = {job->user};
+	for (size_t i = 0; i < job->count; i++)
+		all[i + 1] = job->values[i];
+	struct step steps[PIPELINE_STEPS_MAX];
+	size_t count = 0;
+	steps[count++] = (struct step){
+		.sql = identity_sql,
+		.name = job->prepare ? "todo_identity" : NULL,
+		.prepared = &connection->prepared_identity,
+		.values = identity,
+		.count = 2,
 	};
-	PGresult *results[2];
-	enum pipeline_end end = pipeline_run(connection->conn, steps, 2, deadline, results, ret_fault);
+	/* A step of its own, since it may wait for a lock: the timeout that the
+	 * identity sets begins with the next statement. */
+	if (job->admit)
+		steps[count++] = (struct step){
+			.sql = admission_sql,
+			.name = job->prepare ? "todo_admission" : NULL,
+			.prepared = &connection->prepared_admission,
+			.values = admission,
+			.count = 3,
+		};
+	steps[count++] = (struct step){
+		.sql = statements[job->statement].sql,
+		.name = job->prepare ? statements[job->statement].name : NULL,
+		.prepared = &connection->prepared[job->statement],
+		.values = all,
+		.count = job->count + 1,
+		.take = job->take,
+		.context = job->context,
+	};
+	PGresult *results[PIPELINE_STEPS_MAX] = {NULL};
+	enum pipeline_end end = pipeline_run(connection->conn, steps, count, deadline, results, ret_fault);
 	RESULT identified = results[0];
-	RESULT answer = results[1];
+	RESULT admitted = job->admit ? results[1] : NULL;
+	RESULT answer = results[count - 1];
 	(void)identified;
+	(void)admitted;
 	if (end != PIPELINE_DONE)
 		return end;
 	*ret = answer;

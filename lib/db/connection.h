@@ -11,6 +11,7 @@ struct connection {
 	PGconn *conn;
 	bool prepared[STATEMENT_COUNT];
 	bool prepared_identity;
+	bool prepared_admission;
 	bool ended; /* the server said good-bye while nothing ran */
 };
 
@@ -35,11 +36,27 @@ CHECKED bool connection_stale(struct connection *connection);
 CHECKED enum pipeline_end connection_check(struct connection *connection, bool role_check, int64_t deadline,
                                            enum outcome *ret, struct pipeline_fault *ret_fault);
 
-/* Runs one statement as `user`, in one round trip. The server itself gives up
+/* What is to run, and as whom. */
+struct connection_job {
+	bool prepare;
+	struct view user;
+	bool admit;               /* first ask whether the user's tokens of that time are revoked … */
+	struct view issued_at;    /* … as RFC 3339 text … */
+	struct view side_by_side; /* … and which writes of that user may run meanwhile: see todo.admit() */
+	enum db_statement statement;
+	const struct view *values; /* $2 and on */
+	size_t count;
+	void (*take)(void *context, PGresult *row); /* as in struct step */
+	void *context;
+};
+
+/* SQLSTATE of a revoked token: todo.admit() raises it. */
+#define CONNECTION_REVOKED "TD401"
+
+/* Runs one statement as one user, in one round trip. The server itself gives up
  * some time before `deadline`, so that a slow statement is known to be undone.
  * On PIPELINE_DONE the caller owns *ret. */
-CHECKED enum pipeline_end connection_run(struct connection *connection, bool prepare, struct view user,
-                                         enum db_statement statement, const struct view *values, size_t count,
+CHECKED enum pipeline_end connection_run(struct connection *connection, const struct connection_job *job,
                                          int64_t deadline, PGresult **ret, struct pipeline_fault *ret_fault);
 
 #endif

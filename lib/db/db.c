@@ -11,7 +11,11 @@
 
 enum { NOTES_MAX = 4096 };
 
-enum access { READ, WRITE };
+/* ALONE: a write beside which no other of the same user's runs, where tokens can be revoked. */
+enum access { READ, WRITE, ALONE };
+
+/* What todo.admit() is told of each. */
+static const struct view side_by_side[] = {[READ] = VIEW("any"), [WRITE] = VIEW("writes"), [ALONE] = VIEW("none")};
 
 static const struct {
 	enum access access;
@@ -36,6 +40,7 @@ struct db {
 	int64_t timeout; /* microseconds */
 	bool prepare;
 	bool role_check;
+	bool revocation;
 	int64_t closed_until;       /* by clock_monotonic(): no connecting before */
 	enum outcome closed_reason; /* what to answer until then */
 };
@@ -55,6 +60,8 @@ static const struct reaction {
 } reactions[] = {
         {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false},        /* serialization_failure */
         {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false},        /* deadlock_detected */
+        {VIEW(CONNECTION_REVOKED), OUTCOME_TOKEN_INVALID, false, false},
+        {VIEW("23503"), OUTCOME_TOKEN_INVALID, false, false},       /* foreign_key_violation: the user is gone */
         {VIEW("23505"), OUTCOME_TASK_EXISTS, false, false},         /* unique_violation */
         {VIEW("57014"), OUTCOME_DATABASE_TIMEOUT, false, false},    /* query_canceled: statement_timeout */
         {VIEW("25006"), OUTCOME_DATABASE_UNAVAILABLE, false, true}, /* read_only_sql_transaction: a standby */
@@ -115,6 +122,7 @@ bool db_open(const struct config *config, struct db **ret, struct buf *error)
 	db->timeout = config->database_timeout * CLOCK_SECOND;
 	db->prepare = config->database_prepare;
 	db->role_check = config->database_role_check;
+	db->revocation = config->jwt_revocation;
 	*ret = db;
 	return true;
 }
@@ -205,7 +213,7 @@ enum outcome db_ready(struct db *db)
 static struct reaction judge(struct db *db, enum db_statement statement, enum pipeline_end end,
                              const struct pipeline_fault *fault)
 {
-	bool unknown = statements[statement].access == WRITE && fault->synced;
+	bool unknown = statements[statement].access != READ && fault->synced;
 	switch (end) {
 	case PIPELINE_LOST:
 		note_fault(db, VIEW("the connection broke in "), statements[statement].name, fault->sqlstate);
@@ -222,39 +230,96 @@ static struct reaction judge(struct db *db, enum db_statement statement, enum pi
 	case PIPELINE_DONE:
 		break;
 	}
-	note_fault(db, VIEW("refused "), statements[statement].name, fault->sqlstate);
-	return *reaction_to(fault->sqlstate);
+	struct reaction reaction = *reaction_to(fault->sqlstate);
+	/* A token that counts no more is the client's matter. */
+	if (reaction.outcome != OUTCOME_TOKEN_INVALID)
+		note_fault(db, VIEW("refused "), statements[statement].name, fault->sqlstate);
+	return reaction;
 }
 
-enum outcome db_run(struct db *db, const struct principal *principal, enum db_statement statement,
-                    const struct view *values, size_t count, struct db_result **ret)
+static enum outcome run(struct db *db, struct connection_job *job, void (*begin)(void *context), PGresult **ret)
 {
 	int64_t deadline = clock_monotonic() + db->timeout;
-	if (count + 1 != statements[statement].parameters)
-		return OUTCOME_INTERNAL;
-	struct db_result *result = calloc(1, sizeof *result);
-	if (!result)
+	if (job->count + 1 != statements[job->statement].parameters)
 		return OUTCOME_INTERNAL;
 	for (bool first = true;; first = false) {
 		struct pipeline_fault fault = {0};
 		struct reaction reaction = {.outcome = acquire(db, deadline)};
 		if (reaction.outcome == OUTCOME_OK) {
-			enum pipeline_end end =
-			        connection_run(&db->connection, db->prepare, principal_user(principal), statement,
-			                       values, count, deadline, &result->rows, &fault);
-			if (end == PIPELINE_DONE) {
-				*ret = result;
+			if (begin)
+				begin(job->context);
+			enum pipeline_end end = connection_run(&db->connection, job, deadline, ret, &fault);
+			if (end == PIPELINE_DONE)
 				return OUTCOME_OK;
-			}
-			reaction = judge(db, statement, end, &fault);
+			reaction = judge(db, job->statement, end, &fault);
 		}
 		if (reaction.reconnect)
 			connection_close(&db->connection);
-		if (!reaction.again || !first) {
-			free(result);
+		if (!reaction.again || !first)
 			return reaction.outcome;
-		}
 	}
+}
+
+/* The job without its statement's own values; `issued_at` keeps a text of it. */
+static struct connection_job job_of(const struct db *db, const struct principal *principal, enum db_statement statement,
+                                    char issued_at[CLOCK_TEXT_MICROS + 1])
+{
+	bool dated = principal_issued_at(principal) != CLAIMS_NO_TIME;
+	if (dated)
+		clock_format_micros(principal_issued_at(principal), issued_at);
+	return (struct connection_job){
+		.prepare = db->prepare,
+		.user = principal_user(principal),
+		.admit = db->revocation,
+		.issued_at = dated ? view_of(issued_at) : ABSENT,
+		.side_by_side = side_by_side[statements[statement].access],
+		.statement = statement,
+	};
+}
+
+enum outcome db_run(struct db *db, const struct principal *principal, enum db_statement statement,
+                    const struct view *values, size_t count, struct db_result **ret)
+{
+	char issued_at[CLOCK_TEXT_MICROS + 1];
+	struct connection_job job = job_of(db, principal, statement, issued_at);
+	struct db_result *result = calloc(1, sizeof *result);
+	if (!result)
+		return OUTCOME_INTERNAL;
+	job.values = values;
+	job.count = count;
+	enum outcome outcome = run(db, &job, NULL, &result->rows);
+	if (outcome == OUTCOME_OK)
+		*ret = result;
+	else
+		free(result);
+	return outcome;
+}
+
+static void pass_row(void *context, PGresult *row)
+{
+	const struct db_sink *sink = context;
+	const struct db_result result = {row};
+	sink->take(sink->context, &result);
+}
+
+static void pass_begin(void *context)
+{
+	const struct db_sink *sink = context;
+	sink->begin(sink->context);
+}
+
+enum outcome db_run_each(struct db *db, const struct principal *principal, enum db_statement statement,
+                         const struct view *values, size_t count, const struct db_sink *sink)
+{
+	char issued_at[CLOCK_TEXT_MICROS + 1];
+	struct connection_job job = job_of(db, principal, statement, issued_at);
+	struct db_sink own = *sink;
+	RESULT end = NULL;
+	job.values = values;
+	job.count = count;
+	job.take = pass_row;
+	job.context = &own;
+	return run(db, &job, pass_begin, &end);
 }
 
 size_t db_rows(const struct db_result *result)

@@ -13,7 +13,7 @@
 #include "http/outcome.h"
 
 /* The row of todo.schema_version that this program works with. */
-enum { DB_SCHEMA_VERSION = 2 };
+enum { DB_SCHEMA_VERSION = 3 };
 
 struct db;
 struct db_result;
@@ -42,9 +42,25 @@ CHECKED enum outcome db_ready(struct db *db);
  * A dead idle connection is replaced unseen. A read whose connection breaks is
  * tried once more on a new one; a write is not, once its Sync may have left:
  * then it is OUTCOME_OUTCOME_UNKNOWN. After a failed connect further calls
- * fail at once for a second. On OUTCOME_OK the caller owns *ret. */
+ * fail at once for a second. With JWT_REVOCATION the same round trip judges
+ * whether the principal's token is revoked: OUTCOME_TOKEN_INVALID; so is a token
+ * whose user is gone from a table that the tasks refer to. On OUTCOME_OK the
+ * caller owns *ret. */
 CHECKED enum outcome db_run(struct db *db, const struct principal *principal, enum db_statement statement,
                             const struct view *values, size_t count, struct db_result **ret);
+
+/* Where the rows of a statement go one at a time, so that their number is no
+ * matter of memory. */
+struct db_sink {
+	void (*begin)(void *context); /* before the first row; again when a broken connection makes it start anew */
+	void (*take)(void *context, const struct db_result *row); /* one row, which lives for the call */
+	void *context;
+};
+
+/* db_run() for a statement of many rows, all of one snapshot. Only on
+ * OUTCOME_OK were they all taken. */
+CHECKED enum outcome db_run_each(struct db *db, const struct principal *principal, enum db_statement statement,
+                                 const struct view *values, size_t count, const struct db_sink *sink);
 
 size_t db_rows(const struct db_result *result);
 /* A column's bytes in PostgreSQL's binary format (db/value.h reads it; text is

@@ -139,6 +139,10 @@ static enum pipeline_end pipeline_take(const struct command *command, PGresult *
 	/* After an error the rest is only skipped. */
 	if (status == PGRES_PIPELINE_ABORTED)
 		return PIPELINE_REFUSED;
+	if (command && status == PGRES_SINGLE_TUPLE) {
+		command->step->take(command->step->context, *result);
+		return PIPELINE_DONE;
+	}
 	if (!command || (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK))
 		return PIPELINE_LOST;
 	if (command->prepares) {
@@ -150,11 +154,19 @@ static enum pipeline_end pipeline_take(const struct command *command, PGresult *
 	return PIPELINE_DONE;
 }
 
+/* Rows that are taken one by one must be asked for before the first is read. */
+static bool pipeline_begin(PGconn *conn, const struct command *command)
+{
+	return command->prepares || !command->step->take || PQsetSingleRowMode(conn) == 1;
+}
+
 static enum pipeline_end pipeline_read(PGconn *conn, const struct command *commands, size_t count, int64_t deadline,
                                        PGresult **ret_results, struct pipeline_fault *fault)
 {
 	enum pipeline_end verdict = PIPELINE_DONE;
 	size_t at = 0;
+	if (!pipeline_begin(conn, &commands[0]))
+		return PIPELINE_LOST;
 	for (;;) {
 		RESULT result = NULL;
 		enum pipeline_end end = pipeline_next(conn, deadline, &result);
@@ -164,6 +176,9 @@ static enum pipeline_end pipeline_read(PGconn *conn, const struct command *comma
 			/* A Sync ends so only after an error of its own; more
 			 * ends than that mean that the connection broke. */
 			if (at++ > count)
+				return PIPELINE_LOST;
+			/* After an error the rest is skipped, whatever it would have been. */
+			if (verdict == PIPELINE_DONE && at < count && !pipeline_begin(conn, &commands[at]))
 				return PIPELINE_LOST;
 			continue;
 		}

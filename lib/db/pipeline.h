@@ -16,6 +16,10 @@ struct step {
 	bool *prepared;   /* whether this connection knows the name by now; kept right whatever happens */
 	const struct view *values;
 	size_t count;
+	/* Takes each row as it arrives, a result of its own that lives for the call;
+	 * NULL: the rows stay together in the step's result. */
+	void (*take)(void *context, PGresult *row);
+	void *context;
 };
 
 enum pipeline_end {

@@ -4,20 +4,29 @@
 #include "base/percent.h"
 #include "base/utf8.h"
 
+static const struct {
+	struct view name;
+	enum method method;
+} known[] = {
+        {VIEW("GET"), METHOD_GET},         {VIEW("POST"), METHOD_POST},     {VIEW("PATCH"), METHOD_PATCH},
+        {VIEW("PUT"), METHOD_PUT},         {VIEW("DELETE"), METHOD_DELETE}, {VIEW("HEAD"), METHOD_HEAD},
+        {VIEW("OPTIONS"), METHOD_OPTIONS},
+};
+
 static enum method method_of(struct view name)
 {
-	static const struct {
-		struct view name;
-		enum method method;
-	} known[] = {
-	        {VIEW("GET"), METHOD_GET},         {VIEW("POST"), METHOD_POST},     {VIEW("PATCH"), METHOD_PATCH},
-	        {VIEW("PUT"), METHOD_PUT},         {VIEW("DELETE"), METHOD_DELETE}, {VIEW("HEAD"), METHOD_HEAD},
-	        {VIEW("OPTIONS"), METHOD_OPTIONS},
-	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (view_equal(name, known[i].name))
 			return known[i].method;
 	return METHOD_OTHER;
+}
+
+struct view request_method_name(enum method method)
+{
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (known[i].method == method)
+			return known[i].name;
+	return VIEW("OTHER");
 }
 
 /* One segment, percent-decoded once (RFC 3986 §2.1). False: empty, a dot
@@ -124,11 +133,15 @@ bool request_read(const struct transport *transport, struct arena *arena, struct
 	request.accept = parameter(transport, "HTTP_ACCEPT");
 	request.if_match = parameter(transport, "HTTP_IF_MATCH");
 	request.if_none_match = parameter(transport, "HTTP_IF_NONE_MATCH");
+	request.confirm_erase = parameter(transport, "HTTP_X_CONFIRM_ERASE");
 	request.origin = parameter(transport, "HTTP_ORIGIN");
 	request.preflight_method = parameter(transport, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	request.tls = view_equal_nocase(parameter(transport, "HTTPS"), VIEW("on"));
 	struct view id = parameter(transport, "HTTP_X_REQUEST_ID");
 	request.client_request_id = request_id_valid(id) ? id : ABSENT;
+	if (!trace_read(parameter(transport, "HTTP_TRACEPARENT"), &request.trace))
+		request.trace = (struct trace){.id = ABSENT};
+	request.client = client_read(parameter(transport, "REMOTE_ADDR"));
 	*ret = request;
 	return true;
 }

@@ -7,7 +7,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "http/client.h"
 #include "http/outcome.h"
+#include "http/trace.h"
 #include "http/transport.h"
 
 /* One bit each, so that a set of methods is a mask. OTHER is every word that
@@ -43,11 +45,17 @@ struct request {
 	struct view accept;
 	struct view if_match;
 	struct view if_none_match;
+	struct view confirm_erase; /* X-Confirm-Erase */
 	struct view origin;
 	struct view preflight_method;  /* Access-Control-Request-Method */
 	struct view client_request_id; /* ABSENT unless of the form that may go to a log */
+	struct trace trace;            /* of traceparent; its id is ABSENT without a valid one */
+	struct client client;          /* REMOTE_ADDR */
 	bool tls;
 };
+
+/* "GET", or "OTHER". */
+struct view request_method_name(enum method method);
 
 /* Reads everything but the body. `base_path` is BASE_PATH, "" for none; its
  * segments are compared decoded. False: the arena is full. */

@@ -2,23 +2,38 @@
 #include "http/response.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 enum { BODY_KEEP = 256 * 1024 };
 
 struct response response_make(void)
 {
-	return (struct response){.body = buf_make(RESPONSE_BODY_MAX)};
+	return (struct response){.body = buf_make(RESPONSE_BODY_MAX), .file = -1};
+}
+
+static void close_file(struct response *response)
+{
+	if (response->file >= 0)
+		close(response->file);
+	response->file = -1;
 }
 
 void response_reset(struct response *response)
 {
+	close_file(response);
 	buf_reset(&response->body, BODY_KEEP);
-	*response = (struct response){.body = response->body};
+	*response = (struct response){.body = response->body, .file = -1};
 }
 
 void response_destroy(struct response *response)
 {
+	close_file(response);
 	buf_destroy(&response->body);
+}
+
+uint64_t response_body_len(const struct response *response)
+{
+	return response->file >= 0 ? response->file_len : response->body.len;
 }
 
 void response_header(struct response *response, struct view name, struct view value)
@@ -98,10 +113,10 @@ void response_write_head(const struct response *response, struct buf *head)
 	              "Vary: Origin\r\n");
 	for (size_t i = 0; i < response->header_count; i++)
 		header_write(head, response->headers[i].name, response->headers[i].value);
-	if (response->body.len > 0) {
+	if (response_body_len(response) > 0) {
 		header_write(head, VIEW("Content-Type"), response->content_type);
 		BUF_LIT(head, "Content-Length: ");
-		buf_add_u64(head, response->body.len);
+		buf_add_u64(head, response_body_len(response));
 		BUF_LIT(head, "\r\n");
 	}
 	BUF_LIT(head, "\r\n");

@@ -4,7 +4,7 @@
 
 #include "http/request.h"
 
-enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS };
+enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS, PROGRAM_ACCOUNT };
 enum route_guard { GUARD_PUBLIC, GUARD_BEARER, GUARD_OWNER };
 enum route_body { BODY_NONE, BODY_JSON, BODY_MAY, BODY_PATCH };
 

@@ -345,3 +345,57 @@ enum outcome task_list(const struct task_store *store, const struct task_list *l
 	*ret_next = next;
 	return OUTCOME_OK;
 }
+
+/* ---- all of a user's data ---- */
+
+struct export {
+	struct spool *spool;
+	uint64_t start;
+	bool bad; /* a row could not be read */
+};
+
+static void export_begin(void *context)
+{
+	struct export *export = context;
+	spool_cut(export->spool, export->start);
+}
+
+static void export_take(void *context, const struct db_result *row)
+{
+	struct export *export = context;
+	struct task task;
+	if (export->bad || !read_row(row, 0, &task)) {
+		export->bad = true;
+		return;
+	}
+	buf_add_char(spool_buf(export->spool), spool_len(export->spool) == export->start ? '[' : ',');
+	task_write(spool_buf(export->spool), &task);
+	spool_took(export->spool);
+}
+
+enum outcome task_export(const struct task_store *store, struct spool *spool)
+{
+	struct export export = {.spool = spool, .start = spool_len(spool)};
+	const struct db_sink sink = {export_begin, export_take, &export};
+	enum outcome outcome = db_run_each(store->db, store->principal, STATEMENT_TASK_EXPORT, NULL, 0, &sink);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (export.bad)
+		return OUTCOME_INTERNAL;
+	if (spool_len(spool) == export.start)
+		buf_add_char(spool_buf(spool), '[');
+	buf_add_char(spool_buf(spool), ']');
+	spool_took(spool);
+	return OUTCOME_OK;
+}
+
+enum outcome task_erase_user(const struct task_store *store, bool revoke, int64_t *ret_deleted)
+{
+	char issued_at[CLOCK_TEXT_MICROS + 1];
+	struct view value = ABSENT;
+	if (revoke && principal_issued_at(store->principal) != CLAIMS_NO_TIME) {
+		clock_format_micros(principal_issued_at(store->principal), issued_at);
+		value = view_of(issued_at);
+	}
+	return run_for_number(store, STATEMENT_USER_ERASE, &value, 1, ret_deleted);
+}

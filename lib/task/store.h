@@ -6,6 +6,7 @@
 #ifndef TASK_STORE_H
 #define TASK_STORE_H
 
+#include "base/spool.h"
 #include "db/db.h"
 #include "http/conditional.h"
 #include "task/list.h"
@@ -64,5 +65,13 @@ CHECKED enum outcome task_list(const struct task_store *store, const struct task
 
 /* How many tasks all pages of that list hold together. */
 CHECKED enum outcome task_count(const struct task_store *store, const struct task_list *list, int64_t *ret);
+
+/* Appends all tasks as one array, oldest first, from one snapshot. Memory is the
+ * same for any number. OUTCOME_OK says nothing of the spool: spool_finish() does. */
+CHECKED enum outcome task_export(const struct task_store *store, struct spool *spool);
+
+/* Deletes every row of the user; with `revoke` the tokens issued up to now, and
+ * up to the principal's own, count no more. */
+CHECKED enum outcome task_erase_user(const struct task_store *store, bool revoke, int64_t *ret_deleted);
 
 #endif
