@@ -27,7 +27,8 @@ static struct db *open_as(const char *role, const char *database, bool role_chec
 static enum outcome read_tasks(struct db *db)
 {
 	DB_RESULT result = NULL;
-	return db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &result);
+	return db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything, DATABASE_EVERYTHING,
+	              &result);
 }
 
 static enum outcome ready_as(const char *role, const char *database)

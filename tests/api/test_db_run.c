@@ -35,14 +35,15 @@ static void add_task(const char *database)
 static enum outcome read_tasks(struct db *db)
 {
 	DB_RESULT result = NULL;
-	return db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &result);
+	return db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything, DATABASE_EVERYTHING,
+	              &result);
 }
 
 static enum outcome write_task(struct db *db)
 {
 	DB_RESULT result = NULL;
-	const struct view values[] = {VIEW(TASK_ID), VIEW("true")};
-	return db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, values, 2, &result);
+	const struct view values[] = {VIEW(TASK_ID), VIEW("true"), ABSENT};
+	return db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, values, 3, &result);
 }
 
 static bool is_completed(const char *database)
@@ -147,7 +148,9 @@ Test(db, settings_of_the_role_do_not_reach_the_statements)
 	              0);
 	struct db *db = open_at(url, 20);
 	DB_RESULT result = NULL;
-	cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_TASK_LIST, NULL, 0, &result), OUTCOME_OK);
+	cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_LIST_CREATED_DESC, database_everything,
+	                    DATABASE_EVERYTHING, &result),
+	             OUTCOME_OK);
 	cr_expect_eq(db_rows(result), 0);
 	db_close(db);
 	free(url);
@@ -162,8 +165,12 @@ Test(db, identity_ends_with_the_transaction)
 	for (int i = 0; i < 2; i++) {
 		DB_RESULT annas = NULL;
 		DB_RESULT berts = NULL;
-		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &annas), OUTCOME_OK);
-		cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_TASK_LIST, NULL, 0, &berts), OUTCOME_OK);
+		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything,
+		                    DATABASE_EVERYTHING, &annas),
+		             OUTCOME_OK);
+		cr_assert_eq(db_run(db, principal_of("bert"), STATEMENT_LIST_CREATED_DESC, database_everything,
+		                    DATABASE_EVERYTHING, &berts),
+		             OUTCOME_OK);
 		cr_expect_eq(db_rows(annas), 1);
 		cr_expect_eq(db_rows(berts), 0);
 	}
@@ -551,7 +558,9 @@ Test(db, a_large_answer_and_a_large_request_pass)
 	       "INSERT INTO todo.task (user_id, id, title, description)"
 	       " SELECT 'anna', gen_random_uuid(), 't', repeat('\u00fc', 1000) FROM generate_series(1, 1000)");
 	DB_RESULT result = NULL;
-	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &result), OUTCOME_OK);
+	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything,
+	                    DATABASE_EVERYTHING, &result),
+	             OUTCOME_OK);
 	cr_expect_eq(db_rows(result), 1000);
 	/* Larger than every buffer on the way: libpq must wait for room, and the server then refuses it. */
 	size_t size = 1 << 22;

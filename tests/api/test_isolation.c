@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "db/db.h"
+#include "db/value.h"
 #include "http/router.h"
 #include "support/api.h"
 #include "support/database.h"
@@ -16,15 +17,15 @@ TestSuite(isolation, .fini = api_end, .timeout = 240);
 #define ID "0189f7a0-1234-7abc-8def-0123456789ab"
 
 static const char *const program_names[] = {
-        [PROGRAM_HEALTH] = "health", [PROGRAM_AUTH] = "auth", [PROGRAM_TASKS] = "tasks"};
+        [PROGRAM_HEALTH] = "health", [PROGRAM_AUTH] = "auth", [PROGRAM_TASKS] = "tasks", [PROGRAM_ACCOUNT] = "account"};
 enum { PROGRAM_COUNT = sizeof program_names / sizeof *program_names };
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-                                           "TRACE", "CONNECT", "PROPFIND", "get", "FOO"};
+static const char *const method_names[] = {"GET",     "HEAD",  "POST",    "PUT",      "PATCH", "DELETE",
+                                           "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get",   "FOO"};
 
-static const enum method methods[] = {METHOD_GET,    METHOD_HEAD,    METHOD_POST,  METHOD_PUT,   METHOD_PATCH,
-                                      METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER, METHOD_OTHER, METHOD_OTHER,
-                                      METHOD_OTHER,  METHOD_OTHER};
+static const enum method methods[] = {METHOD_GET,   METHOD_HEAD,   METHOD_POST,    METHOD_PUT,
+                                      METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER,
+                                      METHOD_OTHER, METHOD_OTHER,  METHOD_OTHER,   METHOD_OTHER};
 
 static const char *method_name(enum method method)
 {
@@ -95,7 +96,8 @@ Test(isolation, no_guarded_row_answers_without_a_token)
 		struct ask ask = ask_for(route, "anna");
 		const struct answer *answer = ask_row(&programs, route, &ask);
 		expect_problem(answer, 401, "unauthorized", ask.target);
-		cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"), VIEW("Bearer realm=\"todo\"")), "%s", ask.target);
+		cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"), VIEW("Bearer realm=\"todo\"")), "%s",
+		          ask.target);
 	}
 }
 
@@ -144,9 +146,10 @@ Test(isolation, every_row_below_a_user_refuses_another_users_token)
 		const struct answer *missing = ask_row(&programs, route, &ask);
 		cr_expect(view_equal(answer_without_id(existing), answer_without_id(missing)), "%s", ask.target);
 	}
-	char *connections = postgres_value("postgres", name,
-	                                   "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                                   "current_database()");
+	char *connections =
+	        postgres_value("postgres", name,
+	                       "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                       "current_database()");
 	cr_expect_str_eq(connections, "0", "a refused request has connected to the database");
 	free(connections);
 	char *left = postgres_value("postgres", name, "SELECT string_agg(user_id || ' ' || title, ',') FROM todo.task");
@@ -185,8 +188,10 @@ Test(isolation, a_subject_owns_only_the_path_that_is_its_own_name)
 	};
 	struct programs programs = start_without_database();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct ask ask = {.target = ask_format("/api/%s/tasks", cases[i].segment), .token = api_token(cases[i].subject)};
-		expect_problem(responder_ask(programs.of[PROGRAM_TASKS], &ask), cases[i].status, cases[i].code, ask.target);
+		struct ask ask = {.target = ask_format("/api/%s/tasks", cases[i].segment),
+		                  .token = api_token(cases[i].subject)};
+		expect_problem(responder_ask(programs.of[PROGRAM_TASKS], &ask), cases[i].status, cases[i].code,
+		               ask.target);
 	}
 }
 
@@ -247,8 +252,8 @@ static const char *two_users(void)
 	const char *name = api_name("layers");
 	postgres_database(name);
 	postgres_run("postgres", name,
-	             "INSERT INTO todo.task (user_id, id, title) VALUES ('anna', '" ANNAS "', 'annas'), ('berta', '" BERTAS
-	             "', 'bertas')");
+	             "INSERT INTO todo.task (user_id, id, title) VALUES ('anna', '" ANNAS
+	             "', 'annas'), ('berta', '" BERTAS "', 'bertas')");
 	return name;
 }
 
@@ -261,36 +266,50 @@ static void expect_value(const char *role, const char *database, const char *sql
 
 static void expect_untouched(const char *database)
 {
-	expect_value("postgres", database,
-	             "SELECT string_agg(user_id || ' ' || title || ' ' || completed, ', ' ORDER BY user_id) FROM todo.task",
-	             "anna annas false, berta bertas false");
+	expect_value(
+	        "postgres", database,
+	        "SELECT string_agg(user_id || ' ' || title || ' ' || completed, ', ' ORDER BY user_id) FROM todo.task",
+	        "anna annas false, berta bertas false");
 }
 
 /* What each statement finds of Berta's task when Anna asks for it by its id. */
 static void expect_anna_to_find_nothing_of_berta(struct db *db)
 {
-	static const struct view changed[] = {VIEW(BERTAS), VIEW("changed"), ABSENT, VIEW("true"), VIEW("low"), ABSENT, VIEW("")};
 	static const struct {
 		enum db_statement statement;
 		size_t count;
+		struct view values[9];
 	} cases[] = {
-	        {STATEMENT_TASK_GET, 1},
-	        {STATEMENT_TASK_REPLACE, 7},
-	        {STATEMENT_TASK_DELETE, 1},
+	        {STATEMENT_TASK_GET, 1, {VIEW(BERTAS)}},
+	        {STATEMENT_TASK_REPLACE,
+	         8,
+	         {VIEW(BERTAS), VIEW("changed"), ABSENT, VIEW("true"), VIEW("low"), ABSENT, VIEW(""), ABSENT}},
+	        {STATEMENT_TASK_PATCH,
+	         9,
+	         {VIEW(BERTAS), VIEW("changed"), ABSENT, VIEW("true"), VIEW("low"), ABSENT, VIEW(""), ABSENT,
+	          VIEW("tdcpug")}},
+	        {STATEMENT_TASK_COMPLETE, 3, {VIEW(BERTAS), VIEW("true"), ABSENT}},
+	        {STATEMENT_TASK_DELETE, 2, {VIEW(BERTAS), ABSENT}},
 	};
 	DB_RESULT list = NULL;
-	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_LIST, NULL, 0, &list), OUTCOME_OK);
+	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything,
+	                    DATABASE_EVERYTHING, &list),
+	             OUTCOME_OK);
 	cr_expect_eq(db_rows(list), 1);
 	cr_expect(view_equal(db_value(list, 0, 2), VIEW("annas")));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		DB_RESULT result = NULL;
-		cr_assert_eq(db_run(db, principal_of("anna"), cases[i].statement, changed, cases[i].count, &result), OUTCOME_OK);
+		cr_assert_eq(
+		        db_run(db, principal_of("anna"), cases[i].statement, cases[i].values, cases[i].count, &result),
+		        OUTCOME_OK);
 		cr_expect_eq(db_rows(result), 0, "statement %d", cases[i].statement);
 	}
-	DB_RESULT completed = NULL;
-	const struct view mark[] = {VIEW(BERTAS), VIEW("true")};
-	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, mark, 2, &completed), OUTCOME_OK);
-	cr_expect_eq(db_rows(completed), 0);
+	/* Removing what is completed takes Anna's alone; Berta's would be counted. */
+	DB_RESULT cleared = NULL;
+	int64_t count = -1;
+	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CLEAR, NULL, 0, &cleared), OUTCOME_OK);
+	cr_assert(value_to_int64(db_value(cleared, 0, 0), &count));
+	cr_expect_eq(count, 0);
 }
 
 /* The guard switched off: a principal of Anna stands before Berta's rows, and
@@ -323,9 +342,13 @@ Test(isolation, the_policy_holds_without_the_statements_condition)
 	        {"", "SELECT count(*) FROM todo.task", "0"},
 	        {NULL, "SELECT count(*) FROM todo.task", "0"},
 	        {"anna", "SELECT count(*) FROM todo.task WHERE id = '" BERTAS "'", "0"},
-	        {"anna", "WITH hit AS (UPDATE todo.task SET title = 'x' WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit",
+	        {"anna",
+	         "WITH hit AS (UPDATE todo.task SET title = 'x' WHERE id = '" BERTAS
+	         "' RETURNING 1) SELECT count(*) FROM hit",
 	         "0"},
-	        {"anna", "WITH hit AS (DELETE FROM todo.task WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit", "0"},
+	        {"anna",
+	         "WITH hit AS (DELETE FROM todo.task WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit",
+	         "0"},
 	        {NULL, "WITH hit AS (UPDATE todo.task SET title = 'x' RETURNING 1) SELECT count(*) FROM hit", "0"},
 	        {"", "WITH hit AS (DELETE FROM todo.task RETURNING 1) SELECT count(*) FROM hit", "0"},
 	};
@@ -334,7 +357,8 @@ Test(isolation, the_policy_holds_without_the_statements_condition)
 		PGconn *conn = postgres_connect("todo_app", name);
 		if (cases[i].identity) {
 			const char *values[] = {cases[i].identity};
-			PQclear(PQexecParams(conn, "SELECT set_config('todo.user_id', $1, false)", 1, NULL, values, NULL, NULL, 0));
+			PQclear(PQexecParams(conn, "SELECT set_config('todo.user_id', $1, false)", 1, NULL, values,
+			                     NULL, NULL, 0));
 		}
 		PGresult *result = PQexec(conn, cases[i].sql);
 		cr_expect_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));
@@ -388,7 +412,8 @@ Test(isolation, statements_hold_without_the_policy)
 Test(isolation, a_role_that_bypasses_the_policy_serves_nothing)
 {
 	const char *name = two_users();
-	static const char *const options[] = {"SUPERUSER", "BYPASSRLS", "IN ROLE todo_owner", "NOINHERIT IN ROLE todo_owner"};
+	static const char *const options[] = {"SUPERUSER", "BYPASSRLS", "IN ROLE todo_owner",
+	                                      "NOINHERIT IN ROLE todo_owner"};
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
 		const char *role = api_name("bypass");
 		postgres_role(role, options[i]);

@@ -50,15 +50,23 @@ static struct task_input titled(const char *title)
 	return (struct task_input){.title = view_of(title), .priority = VIEW("medium")};
 }
 
+#define STORE_OF(bench, user) (&(struct task_store){(bench)->db, &(bench)->arena, principal_of(user)})
+
+/* Newest first, as many as there may be. */
+static const struct task_list everything = {.descending = true, .limit = TASK_LIST_MAX};
+
 static const cJSON *create(struct bench *bench, const char *user, const struct task_input *input, char *ret_id)
 {
-	cr_assert_eq(task_create(&bench->arena, bench->db, principal_of(user), input, &bench->out, ret_id), OUTCOME_OK);
+	struct task_stored task;
+	cr_assert_eq(task_create(STORE_OF(bench, user), input, &bench->out, &task), OUTCOME_OK);
+	memcpy(ret_id, task.id, sizeof task.id);
 	return written(bench);
 }
 
 static const cJSON *list(struct bench *bench, const char *user)
 {
-	cr_assert_eq(task_list(bench->db, principal_of(user), &bench->out), OUTCOME_OK);
+	struct view next;
+	cr_assert_eq(task_list(STORE_OF(bench, user), &everything, &bench->out, &next), OUTCOME_OK);
 	return written(bench);
 }
 
@@ -77,7 +85,9 @@ static bool same_text(const cJSON *one, const cJSON *other, const char *member)
 Test(store, a_new_user_has_an_empty_array)
 {
 	BENCH bench = bench_make("store_empty");
-	cr_assert_eq(task_list(bench.db, principal_of("nobody"), &bench.out), OUTCOME_OK);
+	struct view next;
+	cr_assert_eq(task_list(STORE_OF(&bench, "nobody"), &everything, &bench.out, &next), OUTCOME_OK);
+	cr_expect(view_is_absent(next));
 	cr_expect(view_equal(buf_view(&bench.out), VIEW("[]")));
 }
 
@@ -184,18 +194,20 @@ Test(store, equal_times_are_told_apart_by_id)
 Test(store, finds_a_task_by_its_id_in_either_case)
 {
 	BENCH bench = bench_make("store_case");
+	struct task_stored stored;
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("found");
 	create(&bench, "anna", &input, id);
 	for (size_t i = 0; i < TASK_ID_TEXT; i++)
 		if (id[i] >= 'a')
 			id[i] = (char)(id[i] - 'a' + 'A');
-	cr_expect_eq(task_get(bench.db, principal_of("anna"), view_of(id), &bench.out), OUTCOME_OK);
+	cr_expect_eq(task_get(STORE_OF(&bench, "anna"), view_of(id), &bench.out, &stored), OUTCOME_OK);
 }
 
 Test(store, replacing_sets_every_member)
 {
 	BENCH bench = bench_make("store_replace");
+	struct task_stored stored;
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("before");
 	input.description = VIEW("text");
@@ -206,7 +218,7 @@ Test(store, replacing_sets_every_member)
 	input.tag_count = 1;
 	const cJSON *before = create(&bench, "anna", &input, id);
 	input = titled("after");
-	cr_assert_eq(task_replace(&bench.arena, bench.db, principal_of("anna"), view_of(id), &input, &bench.out),
+	cr_assert_eq(task_replace(STORE_OF(&bench, "anna"), view_of(id), NULL, &input, &bench.out, &stored),
 	             OUTCOME_OK);
 	const cJSON *after = written(&bench);
 	expect_text(after, "title", "after");
@@ -227,12 +239,13 @@ Test(store, completes_reopens_and_toggles)
 	} steps[] = {{TASK_COMPLETED, true}, {TASK_COMPLETED, true}, {TASK_TOGGLE, false},
 	             {TASK_TOGGLE, true},    {TASK_PENDING, false},  {TASK_PENDING, false}};
 	BENCH bench = bench_make("store_complete");
+	struct task_stored stored;
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("to do");
 	create(&bench, "anna", &input, id);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		cr_assert_eq(
-		        task_complete(bench.db, principal_of("anna"), view_of(id), steps[i].completion, &bench.out),
+		        task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, steps[i].completion, &bench.out, &stored),
 		        OUTCOME_OK);
 		const cJSON *task = written(&bench);
 		cr_expect_eq(cJSON_IsTrue(json_member(task, "completed")), steps[i].completed, "step %zu", i);
@@ -242,13 +255,14 @@ Test(store, completes_reopens_and_toggles)
 Test(store, updated_at_grows_even_when_the_clock_is_behind)
 {
 	BENCH bench = bench_make("store_clock");
+	struct task_stored stored;
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("from the future");
 	create(&bench, "anna", &input, id);
 	postgres_run("postgres", "store_clock", "UPDATE todo.task SET updated_at = '2999-01-01T00:00:00Z'");
-	cr_assert_eq(task_complete(bench.db, principal_of("anna"), view_of(id), TASK_TOGGLE, &bench.out), OUTCOME_OK);
+	cr_assert_eq(task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, TASK_TOGGLE, &bench.out, &stored), OUTCOME_OK);
 	expect_text(written(&bench), "updated_at", "2999-01-01T00:00:00.000001Z");
-	cr_assert_eq(task_replace(&bench.arena, bench.db, principal_of("anna"), view_of(id), &input, &bench.out),
+	cr_assert_eq(task_replace(STORE_OF(&bench, "anna"), view_of(id), NULL, &input, &bench.out, &stored),
 	             OUTCOME_OK);
 	expect_text(written(&bench), "updated_at", "2999-01-01T00:00:00.000002Z");
 }
@@ -256,23 +270,34 @@ Test(store, updated_at_grows_even_when_the_clock_is_behind)
 Test(store, a_deleted_task_is_gone)
 {
 	BENCH bench = bench_make("store_delete");
+	struct task_stored stored;
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("short-lived");
 	create(&bench, "anna", &input, id);
-	cr_expect_eq(task_delete(bench.db, principal_of("anna"), view_of(id)), OUTCOME_OK);
-	cr_expect_eq(task_delete(bench.db, principal_of("anna"), view_of(id)), OUTCOME_NO_SUCH_TASK);
-	cr_expect_eq(task_get(bench.db, principal_of("anna"), view_of(id), &bench.out), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_delete(STORE_OF(&bench, "anna"), view_of(id), NULL, &stored), OUTCOME_OK);
+	cr_expect_eq(task_delete(STORE_OF(&bench, "anna"), view_of(id), NULL, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_get(STORE_OF(&bench, "anna"), view_of(id), &bench.out, &stored), OUTCOME_NO_SUCH_TASK);
 }
 
 /* Every function that takes an id, on a task of Anna's, as Bert. */
 static void expect_untouchable(struct bench *bench, struct view id)
 {
-	const struct principal *bert = principal_of("bert");
-	struct task_input input = titled("stolen");
-	cr_expect_eq(task_get(bench->db, bert, id, &bench->out), OUTCOME_NO_SUCH_TASK);
-	cr_expect_eq(task_replace(&bench->arena, bench->db, bert, id, &input, &bench->out), OUTCOME_NO_SUCH_TASK);
-	cr_expect_eq(task_complete(bench->db, bert, id, TASK_TOGGLE, &bench->out), OUTCOME_NO_SUCH_TASK);
-	cr_expect_eq(task_delete(bench->db, bert, id), OUTCOME_NO_SUCH_TASK);
+	const struct task_store *berts = STORE_OF(bench, "bert");
+	const struct etags any = {.any = true};
+	const struct task_input input = titled("stolen");
+	const struct task_patch patch = {.members = TASK_MEMBER_TITLE, .values = input};
+	struct task_stored stored;
+	int64_t number = -1;
+	cr_expect_eq(task_get(berts, id, &bench->out, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_replace(berts, id, NULL, &input, &bench->out, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_replace(berts, id, &any, &input, &bench->out, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_patch(berts, id, NULL, &patch, &bench->out, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_complete(berts, id, NULL, TASK_TOGGLE, &bench->out, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_delete(berts, id, NULL, &stored), OUTCOME_NO_SUCH_TASK);
+	cr_expect_eq(task_clear(berts, &number), OUTCOME_OK);
+	cr_expect_eq(number, 0);
+	cr_expect_eq(task_count(berts, &everything, &number), OUTCOME_OK);
+	cr_expect_eq(number, 0);
 	cr_expect_eq(bench->out.len, 0);
 	cr_expect_eq(cJSON_GetArraySize(list(bench, "bert")), 0);
 	const cJSON *tasks = list(bench, "anna");
@@ -285,6 +310,7 @@ Test(store, another_users_task_is_not_there)
 	BENCH bench = bench_make("store_foreign");
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("Anna's");
+	input.completed = true;
 	create(&bench, "anna", &input, id);
 	expect_untouchable(&bench, view_of(id));
 }
@@ -301,6 +327,7 @@ Test(store, the_statements_alone_keep_users_apart)
 	cr_assert(arena_init(&bench.arena, 1 << 20));
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("Anna's");
+	input.completed = true;
 	create(&bench, "anna", &input, id);
 	expect_untouchable(&bench, view_of(id));
 }
@@ -310,6 +337,7 @@ Test(store, row_level_security_alone_keeps_users_apart)
 	BENCH bench = bench_make("store_rls");
 	char id[TASK_ID_TEXT + 1];
 	struct task_input input = titled("Anna's");
+	input.completed = true;
 	create(&bench, "anna", &input, id);
 	/* As the responders' role, with statements that forget the user. */
 	static const struct {
@@ -346,11 +374,12 @@ Test(store, row_level_security_alone_keeps_users_apart)
 Test(store, two_users_may_have_the_same_id)
 {
 	BENCH bench = bench_make("store_same_id");
+	struct task_stored stored;
 	postgres_run("postgres", "store_same_id",
 	             "INSERT INTO todo.task (user_id, id, title) VALUES"
 	             " ('anna', '" FOREIGN_ID "', 'Anna''s'), ('bert', '" FOREIGN_ID "', 'Bert''s')");
-	cr_assert_eq(task_delete(bench.db, principal_of("bert"), VIEW(FOREIGN_ID)), OUTCOME_OK);
-	cr_assert_eq(task_get(bench.db, principal_of("anna"), VIEW(FOREIGN_ID), &bench.out), OUTCOME_OK);
+	cr_assert_eq(task_delete(STORE_OF(&bench, "bert"), VIEW(FOREIGN_ID), NULL, &stored), OUTCOME_OK);
+	cr_assert_eq(task_get(STORE_OF(&bench, "anna"), VIEW(FOREIGN_ID), &bench.out, &stored), OUTCOME_OK);
 	expect_text(written(&bench), "title", "Anna's");
 }
 
@@ -377,7 +406,8 @@ Test(store, a_buffer_too_small_is_no_success)
 	struct task_input input = titled("long enough to need more than that");
 	create(&bench, "anna", &input, id);
 	struct buf small = buf_make(64);
-	cr_expect_eq(task_list(bench.db, principal_of("anna"), &small), OUTCOME_INTERNAL);
+	struct view next;
+	cr_expect_eq(task_list(STORE_OF(&bench, "anna"), &everything, &small, &next), OUTCOME_INTERNAL);
 	buf_destroy(&small);
 }
 
