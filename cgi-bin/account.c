@@ -7,7 +7,7 @@
 
 static struct task_store store(struct exchange *x)
 {
-	return (struct task_store){x->app->db, &x->app->arena, x->principal};
+	return (struct task_store){x->app->db, &x->app->arena, x->principal, 0};
 }
 
 /* ---- export ---- */
@@ -52,6 +52,8 @@ static enum outcome export(struct exchange *x)
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	response_header(x->response, VIEW("Content-Disposition"), VIEW("attachment; filename=\"todo-export.json\""));
+	/* The rest of a broken download would be of another snapshot (RFC 9110 §14.3). */
+	response_header(x->response, VIEW("Accept-Ranges"), VIEW("none"));
 	x->response->file_len = spool_len(&spool);
 	x->response->file = spool_take_file(&spool);
 	return app_answer_json(x, 200);
