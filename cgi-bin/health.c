@@ -16,11 +16,19 @@ static enum outcome ready(struct exchange *x)
 	return app_answer_json(x, 200);
 }
 
+static enum outcome metrics(struct exchange *x)
+{
+	metrics_write(machine_metrics(x->app->machine), &x->response->body);
+	enum outcome outcome = app_answer_json(x, 200);
+	x->response->content_type = VIEW(METRICS_MEDIA_TYPE);
+	return outcome;
+}
+
 static const struct app_program program = {
         .name = "health",
         .program = PROGRAM_HEALTH,
         .uses_database = true,
-        .handlers = {[ROUTE_HEALTH] = health, [ROUTE_READY] = ready},
+        .handlers = {[ROUTE_HEALTH] = health, [ROUTE_READY] = ready, [ROUTE_METRICS] = metrics},
 };
 
 int main(void)

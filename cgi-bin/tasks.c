@@ -11,7 +11,7 @@ static struct buf *out(struct exchange *x)
 
 static struct task_store store(struct exchange *x)
 {
-	return (struct task_store){x->app->db, &x->app->arena, x->principal};
+	return (struct task_store){x->app->db, &x->app->arena, x->principal, x->app->config.task_limit};
 }
 
 /* ---- conditions ---- */

@@ -2,10 +2,14 @@
 #include "app/app.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/limits.h"
+#include "app/record.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/state_dir.h"
@@ -62,6 +66,16 @@ static void answer_accept_patch(struct exchange *x)
 		response_header(x->response, VIEW("Accept-Patch"), VIEW("application/merge-patch+json, application/json"));
 }
 
+/* Whole seconds, so that a client which waits them is let in (RFC 9110 §10.2.3). */
+static void answer_retry_after(struct exchange *x)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%" PRId64, (x->retry_wait + CLOCK_SECOND - 1) / CLOCK_SECOND);
+	char *kept = arena_string(&x->app->arena, view_of(text));
+	if (kept)
+		response_header(x->response, VIEW("Retry-After"), view_of(kept));
+}
+
 static void answer_problem(struct exchange *x, enum outcome outcome)
 {
 	response_reset(x->response);
@@ -77,6 +91,8 @@ static void answer_problem(struct exchange *x, enum outcome outcome)
 		answer_accept_patch(x);
 	if ((status == 503 || status == 504) && outcome != OUTCOME_OUTCOME_UNKNOWN)
 		response_header(x->response, VIEW("Retry-After"), VIEW("1"));
+	if (status == 429)
+		answer_retry_after(x);
 	problem_write(&x->response->body, outcome, x->request_id, &x->errors);
 	x->response->status = status;
 	x->response->content_type = VIEW("application/problem+json");
@@ -92,6 +108,8 @@ static enum outcome step_preflight(struct exchange *x)
 static enum outcome step_route(struct exchange *x)
 {
 	x->match = router_match(x->app->program, &x->request);
+	if (x->match.row && x->match.row->guard == GUARD_OPERATOR && x->app->config.metrics_token.len == 0)
+		x->match = (struct route_match){.route = ROUTE_COUNT};
 	if (x->match.methods == 0)
 		return OUTCOME_NO_SUCH_PATH;
 	if (x->match.route != ROUTE_COUNT)
@@ -118,16 +136,49 @@ static bool query_holds_token(struct view query)
 	return false;
 }
 
-enum outcome app_bearer(struct exchange *x)
+static enum outcome judge_bearer(struct exchange *x)
 {
 	if (query_holds_token(x->request.query))
 		return OUTCOME_TOKEN_IN_QUERY;
 	return guard_bearer(x->app->keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
 }
 
+static enum outcome judge_operator(struct exchange *x)
+{
+	if (query_holds_token(x->request.query))
+		return OUTCOME_TOKEN_IN_QUERY;
+	return guard_operator(&x->request, x->app->config.metrics_token, &x->reason);
+}
+
+/* A limit is judged after the credential, since it decides whose limit it is. */
+static enum outcome judge_limit(struct exchange *x, enum outcome verdict)
+{
+	if (verdict == OUTCOME_OK && !x->claims)
+		return verdict;
+	return limits_judge(x->app->machine, &x->app->config, verdict, x->claims ? x->claims->subject : ABSENT,
+	                    &x->request.client, &x->retry_wait);
+}
+
+enum outcome app_bearer(struct exchange *x)
+{
+	int64_t started = clock_monotonic();
+	enum outcome verdict = judge_bearer(x);
+	x->verification = clock_monotonic() - started;
+	return judge_limit(x, verdict);
+}
+
 static enum outcome step_credential(struct exchange *x)
 {
-	return route_row(x->match.route)->guard == GUARD_PUBLIC ? OUTCOME_OK : app_bearer(x);
+	switch (route_row(x->match.route)->guard) {
+	case GUARD_PUBLIC:
+		return OUTCOME_OK;
+	case GUARD_OPERATOR:
+		return judge_limit(x, judge_operator(x));
+	case GUARD_BEARER:
+	case GUARD_OWNER:
+		break;
+	}
+	return app_bearer(x);
 }
 
 static enum outcome step_owner(struct exchange *x)
@@ -248,6 +299,7 @@ static void notes_log(struct app *app)
 {
 	buf_reset(&app->notes, NOTES_MAX);
 	keyring_take_notes(app->keyring, &app->notes);
+	machine_take_notes(app->machine, &app->notes);
 	if (app->db)
 		db_take_notes(app->db, &app->notes);
 	for (struct view rest = buf_view(&app->notes); rest.len > 0;) {
@@ -257,15 +309,124 @@ static void notes_log(struct app *app)
 	}
 }
 
+/* ---- what is told of it ---- */
+
+/* What this request asked of the database and of key sources goes to the machine's counters. */
+static int64_t counts_pass_on(struct app *app)
+{
+	struct metrics *metrics = machine_metrics(app->machine);
+	struct source_counts keys = keyring_counts(app->keyring);
+	struct db_counts db = app->db ? db_counts(app->db) : (struct db_counts){0};
+	int64_t waited = db.waited - app->db_counted.waited;
+	metrics_add(metrics, COUNTER_DATABASE_CONNECTIONS, db.connections - app->db_counted.connections);
+	metrics_add(metrics, COUNTER_DATABASE_RETRIES, db.retries - app->db_counted.retries);
+	metrics_add(metrics, COUNTER_DATABASE_TIMEOUTS, db.timeouts - app->db_counted.timeouts);
+	metrics_add(metrics, COUNTER_KEY_FETCHES, keys.fetches - app->keys_counted.fetches);
+	metrics_add(metrics, COUNTER_KEY_FETCH_FAILURES, keys.failures - app->keys_counted.failures);
+	app->db_counted = db;
+	app->keys_counted = keys;
+	return waited;
+}
+
+static struct record record_make(const struct exchange *x, enum outcome outcome)
+{
+	struct record record = {
+	        .request_id = x->request_id,
+	        .client_request_id = x->request.client_request_id,
+	        .trace_id = x->request.trace.id,
+	        .method = request_method_name(x->request.method),
+	        .route = x->match.row ? x->match.row->path : VIEW("-"),
+	        .status = x->response->status,
+	        .total = clock_monotonic() - x->started,
+	        .verification = x->verification,
+	        .database = x->app->db ? db_counts(x->app->db).waited - x->app->db_counted.waited : 0,
+	};
+	if (x->reason)
+		record.reason = view_of(x->reason);
+	else if (outcome != OUTCOME_OK)
+		record.reason = outcome_row(outcome)->code;
+	return record;
+}
+
+static void record_log(const struct exchange *x, struct record *record)
+{
+	const struct config *config = &x->app->config;
+	char user[SECRET_PSEUDONYM_TEXT + 1];
+	char client[CLIENT_TEXT_MAX];
+	if (!config->log_requests)
+		return;
+	if (x->claims) {
+		secret_pseudonym(machine_key(x->app->machine), x->claims->subject, user);
+		record->user = view_of(user);
+	}
+	if (!view_equal(config->log_client, VIEW("none")))
+		record->client = client_text(&x->request.client,
+		                             view_equal(config->log_client, VIEW("full")) ? CLIENT_FULL : CLIENT_PREFIX,
+		                             client);
+	buf_reset(&x->app->line, RECORD_MAX);
+	record_write(record, &x->app->line);
+	if (buf_ok(&x->app->line))
+		log_members(record->status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, buf_view(&x->app->line));
+}
+
+static void answer_timing(struct exchange *x, enum outcome outcome)
+{
+	struct record record = record_make(x, outcome);
+	buf_reset(&x->app->line, RECORD_MAX);
+	record_write_timing(&record, &x->app->line);
+	char *text = buf_ok(&x->app->line) ? arena_string(&x->app->arena, buf_view(&x->app->line)) : NULL;
+	if (text)
+		response_header(x->response, VIEW("Server-Timing"), view_of(text));
+}
+
+static void request_told(const struct exchange *x, enum outcome outcome)
+{
+	struct record record = record_make(x, outcome);
+	const struct metrics_request request = {
+	        .route = x->match.row ? x->match.route : ROUTE_COUNT,
+	        .status = record.status,
+	        .outcome = outcome,
+	        .reason = x->reason,
+	        .total = record.total,
+	        .verification = record.verification,
+	        .database = counts_pass_on(x->app),
+	};
+	metrics_count(machine_metrics(x->app->machine), &request);
+	record_log(x, &record);
+}
+
+/* The request's own id begins with the id of our part in its trace. */
+static void trace_pass_on(const struct exchange *x)
+{
+	char text[TRACE_TEXT + 1];
+	if (!x->app->db)
+		return;
+	if (view_is_absent(x->request.trace.id)) {
+		db_set_trace(x->app->db, ABSENT);
+		return;
+	}
+	trace_write(&x->request.trace, (struct view){x->request_id.ptr, TRACE_PARENT_ID_TEXT}, text);
+	db_set_trace(x->app->db, view_of(text));
+}
+
 void app_serve(struct app *app, const struct app_program *program, const struct transport *transport)
 {
-	struct exchange x = {.app = app, .transport = transport, .response = &app->response};
+	struct exchange x = {
+	        .app = app,
+	        .transport = transport,
+	        .request = {.method = METHOD_OTHER},
+	        .match = {.route = ROUTE_COUNT},
+	        .response = &app->response,
+	        .started = clock_monotonic(),
+	};
 	response_reset(x.response);
 	buf_reset(&app->body, 0);
+	machine_refresh(app->machine);
 
 	enum outcome outcome = OUTCOME_INTERNAL;
 	if (request_id_make(&app->arena, &x.request_id) &&
 	    request_read(transport, &app->arena, app->config.base_path, &x.request)) {
+		trace_pass_on(&x);
 		answer_begin(&x);
 		outcome = chain_run(program, &x);
 		/* The guard has a reason for every token that it refuses; this one was the database's. */
@@ -274,8 +435,11 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	}
 	if (outcome != OUTCOME_OK)
 		answer_problem(&x, outcome);
+	if (app->config.server_timing)
+		answer_timing(&x, outcome);
 	request_drain(transport);
 	answer_send(&x);
+	request_told(&x, outcome);
 	notes_log(app);
 	arena_reset(&app->arena);
 }
@@ -297,10 +461,12 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 {
 	struct app app = {
 	        .program = program->program,
+	        .state_dir = -1,
 	        .response = response_make(),
 	        .head = buf_make(HEAD_MAX),
 	        .body = buf_make(REQUEST_BODY_MAX + 1),
 	        .notes = buf_make(NOTES_MAX),
+	        .line = buf_make(RECORD_MAX),
 	};
 	struct view bad;
 	if (!handlers_complete(program, error) || !config_load(source, &app.config, error))
@@ -310,6 +476,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		return false;
 	}
 	app.cors.origins = app.config.cors_origins;
+	app.cors.timing = app.config.server_timing;
 	snprintf(app.cors.max_age, sizeof app.cors.max_age, "%d", (int)app.config.cors_max_age);
 	if (app.config.hsts_max_age > 0)
 		snprintf(app.hsts, sizeof app.hsts, "max-age=%d", (int)app.config.hsts_max_age);
@@ -327,7 +494,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		return false;
 	}
 	app.state_dir = parts.state_dir;
-	if (!keyring_open(&app.config, &parts, &app.keyring, error) ||
+	if (!machine_open(app.state_dir, &app.machine, error) || !keyring_open(&app.config, &parts, &app.keyring, error) ||
 	    (program->uses_database && !db_open(&app.config, &app.db, error))) {
 		app_close(&app);
 		return false;
@@ -342,8 +509,10 @@ void app_close(struct app *app)
 		db_close(app->db);
 	if (app->keyring)
 		keyring_close(app->keyring);
+	machine_close(app->machine);
 	if (app->state_dir >= 0)
 		close(app->state_dir);
+	buf_destroy(&app->line);
 	buf_destroy(&app->notes);
 	buf_destroy(&app->body);
 	buf_destroy(&app->head);

@@ -4,6 +4,7 @@
 #ifndef APP_APP_H
 #define APP_APP_H
 
+#include "app/machine.h"
 #include "auth/guard.h"
 #include "base/config.h"
 #include "base/json.h"
@@ -22,11 +23,15 @@ struct app {
 	struct cors cors;
 	struct arena arena;
 	struct keyring *keyring;
+	struct machine *machine;
+	struct db_counts db_counted;       /* as far as the machine's counters know */
+	struct source_counts keys_counted; /* the same */
 	struct db *db; /* NULL in a program that needs none */
 	struct response response;
 	struct buf head;
 	struct buf body;
 	struct buf notes;
+	struct buf line; /* of the log */
 	char hsts[32];
 	char fresh[200]; /* the challenge for a token that is too old */
 };
@@ -45,6 +50,9 @@ struct exchange {
 	struct field_errors errors;
 	struct view etag;   /* of the task that a failed precondition met; ABSENT otherwise */
 	const char *reason; /* why a token was refused, for the log; NULL otherwise */
+	int64_t retry_wait; /* until a limit lets the client in again; microseconds */
+	int64_t started;    /* clock_monotonic() */
+	int64_t verification; /* microseconds spent on the credential */
 	struct response *response;
 };
 
@@ -77,7 +85,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 enum outcome app_answer_json(struct exchange *x, int status);
 enum outcome app_answer_empty(struct exchange *x, int status);
 
-/* For handlers of public routes that judge the token themselves. */
+/* For handlers of public routes that judge the token themselves, limits included. */
 CHECKED enum outcome app_bearer(struct exchange *x);
 
 /* Could it serve: database reached, role safe, schema current, keys usable.

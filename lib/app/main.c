@@ -51,6 +51,8 @@ int app_main(const struct app_program *program)
 			return refuse(&error);
 	}
 
+	/* From here on machines read what we write; until here somebody at a terminal may. */
+	log_open(program->name, LOG_JSON, LOG_LEVEL_INFO);
 	bool served = true;
 	if (cgi)
 		gateway_serve_cgi(&app, program);

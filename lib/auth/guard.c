@@ -3,6 +3,7 @@
 #include "auth/guard.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 
 struct principal {
 	struct view user;
@@ -39,8 +40,8 @@ static enum outcome outcome_of(enum jwt_error error)
 	return OUTCOME_TOKEN_INVALID;
 }
 
-enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
-                          const struct claims **ret, const char **ret_reason)
+/* The one token that was sent. */
+static enum outcome read_token(const struct request *request, struct view *ret, const char **ret_reason)
 {
 	/* Web servers join repeated fields with a comma (RFC 9110 §5.3), which no
 	 * token can hold (RFC 6750 §2.1). */
@@ -51,6 +52,17 @@ enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const st
 		*ret_reason = "no_token";
 		return OUTCOME_UNAUTHENTICATED;
 	}
+	*ret = token;
+	return OUTCOME_OK;
+}
+
+enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
+                          const struct claims **ret, const char **ret_reason)
+{
+	struct view token;
+	enum outcome outcome = read_token(request, &token, ret_reason);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	struct claims *claims = arena_calloc(arena, 1, sizeof *claims);
 	if (!claims)
 		return OUTCOME_INTERNAL;
@@ -61,6 +73,18 @@ enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const st
 	}
 	*ret = claims;
 	return OUTCOME_OK;
+}
+
+enum outcome guard_operator(const struct request *request, struct view expected, const char **ret_reason)
+{
+	struct view token;
+	enum outcome outcome = read_token(request, &token, ret_reason);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (secret_equal(token, expected))
+		return OUTCOME_OK;
+	*ret_reason = "bad_operator_token";
+	return OUTCOME_TOKEN_INVALID;
 }
 
 enum outcome guard_owner(struct arena *arena, const struct claims *claims, struct view path_user,

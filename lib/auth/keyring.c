@@ -232,6 +232,17 @@ bool keyring_ready(struct keyring *keyring, int64_t now)
 	return keyring->secrets_verify_bearers || keyset_is_usable(&keyring->keys);
 }
 
+struct source_counts keyring_counts(const struct keyring *keyring)
+{
+	struct source_counts sum = {0};
+
+	for (size_t i = 0; i < keyring->source_count; i++) {
+		sum.fetches += keyring->sources[i]->counts.fetches;
+		sum.failures += keyring->sources[i]->counts.failures;
+	}
+	return sum;
+}
+
 void keyring_take_notes(struct keyring *keyring, struct buf *ret)
 {
 	if (buf_ok(&keyring->notes))

@@ -41,6 +41,9 @@ CHECKED enum jwt_error keyring_verify(struct keyring *keyring, struct arena *are
 /* True when at least one key is usable now, fetching one if due. */
 CHECKED bool keyring_ready(struct keyring *keyring, int64_t now);
 
+/* What all sources have asked for since the keyring was opened. */
+struct source_counts keyring_counts(const struct keyring *keyring);
+
 /* What the sources had to say since the last call (skipped keys, failed
  * fetches), one line each, for the log; appended to *ret. */
 void keyring_take_notes(struct keyring *keyring, struct buf *ret);

@@ -26,9 +26,16 @@ struct source_type {
 	void (*close)(struct source *source);
 };
 
+/* How often a source asked elsewhere for its keys, and how often in vain. */
+struct source_counts {
+	uint64_t fetches;
+	uint64_t failures;
+};
+
 /* The first member of every source. */
 struct source {
 	const struct source_type *type;
+	struct source_counts counts;
 };
 
 #endif

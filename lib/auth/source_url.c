@@ -164,7 +164,9 @@ static void fetch_set(struct source_url *source, int64_t now, struct buf *notes)
 		else
 			fault = jwks_error_text(error);
 	}
+	source->source.counts.fetches++;
 	if (fault) {
+		source->source.counts.failures++;
 		BUF_LIT(notes, "JWKS_URL: no key set fetched: ");
 		buf_add(notes, view_of(fault));
 		BUF_LIT(notes, "\n");

@@ -114,20 +114,26 @@ static void line_add_message(struct line *line, struct view message, bool json, 
 	}
 }
 
-static void line_add_head(struct line *line, enum log_level level)
+static void line_write(const struct line *line)
+{
+	while (write(STDERR_FILENO, line->text, line->len) < 0 && errno == EINTR)
+		continue;
+}
+
+/* What a line begins with, in JSON up to and with the last comma. */
+static void line_add_head(struct line *line, enum log_level level, bool json)
 {
 	char time[CLOCK_TEXT_MICROS + 1];
 	char pid[24];
 
 	clock_format_micros(clock_now(), time);
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	bool json = log_form == LOG_JSON;
 	const struct view parts[] = {
 	        json ? VIEW("{\"time\":\"") : VIEW(""),       view_of(time),
 	        json ? VIEW("\",\"level\":\"") : VIEW(" "),   json ? LEVELS[level] : log_program,
 	        json ? VIEW("\",\"program\":\"") : VIEW("["), json ? log_program : view_of(pid),
 	        json ? VIEW("\",\"pid\":") : VIEW("] "),      json ? view_of(pid) : LEVELS[level],
-	        json ? VIEW(",\"message\":\"") : VIEW(": "),
+	        json ? VIEW(",") : VIEW(": "),
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		/* The program's name is ours and short; were it not, the line is cut. */
@@ -139,13 +145,28 @@ static void line_add_head(struct line *line, enum log_level level)
 void log_line(enum log_level level, struct view message)
 {
 	struct line line = {.len = 0};
-	struct view tail = log_form == LOG_JSON ? VIEW("\"}\n") : VIEW("\n");
+	bool json = log_form == LOG_JSON;
+	struct view tail = json ? VIEW("\"}\n") : VIEW("\n");
 
 	if (level < log_lowest)
 		return;
-	line_add_head(&line, level);
-	line_add_message(&line, message, log_form == LOG_JSON, tail.len);
+	line_add_head(&line, level, json);
+	line_add(&line, json ? VIEW("\"message\":\"") : VIEW(""), LOG_LINE_MAX / 4);
+	line_add_message(&line, message, json, tail.len);
 	line_add(&line, tail, 0);
-	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
-		continue;
+	line_write(&line);
+}
+
+void log_members(enum log_level level, struct view members)
+{
+	struct line line = {.len = 0};
+	struct view tail = VIEW("}\n");
+
+	if (level < log_lowest)
+		return;
+	line_add_head(&line, level, true);
+	if (!line_add(&line, members, tail.len))
+		line_add(&line, VIEW("\"message\":\"a line that was too long\""), tail.len);
+	line_add(&line, tail, 0);
+	line_write(&line);
 }

@@ -28,4 +28,9 @@ void log_open(const char *program, enum log_format format, enum log_level lowest
 /* Writes one line. A line that can't be written is lost. */
 void log_line(enum log_level level, struct view message);
 
+/* Writes one line of JSON, whatever the form, with `members` in the place of the
+ * message: "name":value pairs with commas between, and no control characters.
+ * Members that would make the line too long are not written at all. */
+void log_members(enum log_level level, struct view members);
+
 #endif

@@ -208,13 +208,14 @@ static bool is_current(const struct shared *shared)
 	       stat.st_ino == shared->inode && stat.st_size == (off_t)file_size(shared) && head_is_good(shared);
 }
 
-void shared_refresh(struct shared *shared, int64_t now)
+bool shared_refresh(struct shared *shared, int64_t now)
 {
 	if (!shared->lost && now - shared->checked_at < CLOCK_SECOND)
-		return;
+		return false;
 	shared->checked_at = now;
 	if (!is_current(shared))
 		join(shared, false);
+	return true;
 }
 
 bool shared_is_common(const struct shared *shared)

@@ -44,8 +44,9 @@ CHECKED bool shared_open(int dir, const char *name, uint64_t layout, size_t size
 void shared_close(struct shared *shared);
 
 /* To be called before each use, `now` by clock_monotonic(): at most once a second
- * it looks whether the file is still the one that others find, and joins that. */
-void shared_refresh(struct shared *shared, int64_t now);
+ * it looks whether the file is still the one that others find, and joins that.
+ * True when it looked. */
+CHECKED bool shared_refresh(struct shared *shared, int64_t now);
 
 /* False: the memory is this process's own for the moment. */
 bool shared_is_common(const struct shared *shared);

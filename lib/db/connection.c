@@ -7,14 +7,18 @@
 #include "base/clock.h"
 #include "db/value.h"
 
-/* All three settings end with the transaction: a session's settings would
- * reach other clients through PgBouncer, and be missing there. $2 is in
- * milliseconds. */
+/* All settings end with the transaction: a session's settings would reach other
+ * clients through PgBouncer, and be missing there. $2 is in milliseconds. */
 static const char identity_sql[] = "SELECT pg_catalog.set_config('todo.user_id', $1, true),"
                                    " pg_catalog.set_config('search_path', '', true),"
-                                   " pg_catalog.set_config('statement_timeout', $2, true)";
+                                   " pg_catalog.set_config('statement_timeout', $2, true),"
+                                   " pg_catalog.set_config('application_name', coalesce($3,"
+                                   " pg_catalog.current_setting('application_name')), true)";
 
 static const char admission_sql[] = "SELECT todo.admit($1, $2::timestamptz, $3)";
+
+/* Ends with the transaction. Two numbers are a space of their own: 1953456239 is "todo". */
+static const char turn_sql[] = "SELECT pg_catalog.pg_advisory_xact_lock(1953456239, pg_catalog.hashtext($1))";
 
 /* MEMBER, since SET ROLE reaches roles that NOINHERIT does not. CREATEROLE may
  * grant itself any role that is no superuser; the three pg_ roles reach the
@@ -170,9 +174,9 @@ enum pipeline_end connection_check(struct connection *connection, bool role_chec
 {
 	char timeout[24];
 	timeout_text(deadline, timeout);
-	const struct view values[] = {VIEW(""), view_of(timeout)};
+	const struct view values[] = {VIEW(""), view_of(timeout), ABSENT};
 	const struct step steps[] = {
-	        {.sql = identity_sql, .values = values, .count = 2},
+	        {.sql = identity_sql, .values = values, .count = 3},
 	        {.sql = role_sql},
 	        {.sql = version_sql},
 	};
@@ -196,7 +200,7 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 {
 	char timeout[24];
 	timeout_text(deadline, timeout);
-	const struct view identity[] = {job->user, view_of(timeout)};
+	const struct view identity[] = {job->user, view_of(timeout), job->trace};
 	const struct view admission[] = {job->user, job->issued_at, job->side_by_side};
 	struct view all[STEP_VALUES_MAX] = {job->user};
 	for (size_t i = 0; i < job->count; i++)
@@ -208,7 +212,7 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 		.name = job->prepare ? "todo_identity" : NULL,
 		.prepared = &connection->prepared_identity,
 		.values = identity,
-		.count = 2,
+		.count = 3,
 	};
 	/* A step of its own, since it may wait for a lock: the timeout that the
 	 * identity sets begins with the next statement. */
@@ -219,6 +223,16 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 			.prepared = &connection->prepared_admission,
 			.values = admission,
 			.count = 3,
+		};
+	/* A step of its own as well: the statement after it must see what those
+	 * before it in the queue have committed. */
+	if (job->in_turn)
+		steps[count++] = (struct step){
+			.sql = turn_sql,
+			.name = job->prepare ? "todo_turn" : NULL,
+			.prepared = &connection->prepared_turn,
+			.values = identity,
+			.count = 1,
 		};
 	steps[count++] = (struct step){
 		.sql = statements[job->statement].sql,
@@ -231,14 +245,10 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 	};
 	PGresult *results[PIPELINE_STEPS_MAX] = {NULL};
 	enum pipeline_end end = pipeline_run(connection->conn, steps, count, deadline, results, ret_fault);
-	RESULT identified = results[0];
-	RESULT admitted = job->admit ? results[1] : NULL;
-	RESULT answer = results[count - 1];
-	(void)identified;
-	(void)admitted;
-	if (end != PIPELINE_DONE)
-		return end;
-	*ret = answer;
-	answer = NULL;
-	return PIPELINE_DONE;
+	for (size_t i = 0; i < count; i++)
+		if (i < count - 1 || end != PIPELINE_DONE)
+			result_release(&results[i]);
+	if (end == PIPELINE_DONE)
+		*ret = results[count - 1];
+	return end;
 }

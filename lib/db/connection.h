@@ -12,6 +12,7 @@ struct connection {
 	bool prepared[STATEMENT_COUNT];
 	bool prepared_identity;
 	bool prepared_admission;
+	bool prepared_turn;
 	bool ended; /* the server said good-bye while nothing ran */
 };
 
@@ -43,6 +44,8 @@ struct connection_job {
 	bool admit;               /* first ask whether the user's tokens of that time are revoked … */
 	struct view issued_at;    /* … as RFC 3339 text … */
 	struct view side_by_side; /* … and which writes of that user may run meanwhile: see todo.admit() */
+	bool in_turn;             /* one after the other for each user */
+	struct view trace;        /* a traceparent; ABSENT: none */
 	enum db_statement statement;
 	const struct view *values; /* $2 and on */
 	size_t count;

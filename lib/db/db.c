@@ -11,11 +11,13 @@
 
 enum { NOTES_MAX = 4096 };
 
-/* ALONE: a write beside which no other of the same user's runs, where tokens can be revoked. */
-enum access { READ, WRITE, ALONE };
+/* IN_TURN: a write that waits for its like of the same user, so that it can count
+ * the rows. ALONE: a write beside which no other of the same user's runs, where tokens can be revoked. */
+enum access { READ, WRITE, IN_TURN, ALONE };
 
 /* What todo.admit() is told of each. */
-static const struct view side_by_side[] = {[READ] = VIEW("any"), [WRITE] = VIEW("writes"), [ALONE] = VIEW("none")};
+static const struct view side_by_side[] = {[READ] = VIEW("any"), [WRITE] = VIEW("writes"),
+                                           [IN_TURN] = VIEW("writes"), [ALONE] = VIEW("none")};
 
 static const struct {
 	enum access access;
@@ -36,7 +38,8 @@ struct db {
 	struct address address;
 	struct connection connection;
 	struct buf notes;
-	uint64_t connections;
+	struct db_counts counts;
+	char trace[DB_TRACE_MAX + 1];
 	int64_t timeout; /* microseconds */
 	bool prepare;
 	bool role_check;
@@ -150,6 +153,7 @@ static enum outcome check(struct db *db, int64_t deadline)
 			note_fault(db, VIEW("the schema is not the one that this program works with"), VIEW(""), "");
 		return outcome;
 	case PIPELINE_LATE:
+		db->counts.timeouts++;
 		note_fault(db, VIEW("no answer in time to the check of the role"), VIEW(""), "");
 		return OUTCOME_DATABASE_TIMEOUT;
 	case PIPELINE_LOST:
@@ -176,7 +180,7 @@ static enum outcome connect_and_check(struct db *db, int64_t deadline)
 	struct connection_fault fault;
 	if (clock_monotonic() < db->closed_until)
 		return db->closed_reason;
-	db->connections++;
+	db->counts.connections++;
 	if (!connection_open(&db->connection, &db->address, deadline, &fault)) {
 		note_fault(db, VIEW("connecting failed while "), view_of(fault.stage), fault.sqlstate);
 		enum outcome outcome = reaction_to(fault.sqlstate)->outcome;
@@ -223,6 +227,7 @@ static struct reaction judge(struct db *db, enum db_statement statement, enum pi
 	case PIPELINE_LATE:
 		/* No cancel request: the server's own statement_timeout has ended
 		 * what it could end, and libpq's PQcancel blocks without TLS. */
+		db->counts.timeouts++;
 		note_fault(db, VIEW("no answer in time to "), statements[statement].name, "");
 		return (struct reaction){.outcome = unknown ? OUTCOME_OUTCOME_UNKNOWN : OUTCOME_DATABASE_TIMEOUT,
 		                         .reconnect = true};
@@ -231,17 +236,17 @@ static struct reaction judge(struct db *db, enum db_statement statement, enum pi
 		break;
 	}
 	struct reaction reaction = *reaction_to(fault->sqlstate);
+	if (reaction.outcome == OUTCOME_DATABASE_TIMEOUT)
+		db->counts.timeouts++;
 	/* A token that counts no more is the client's matter. */
 	if (reaction.outcome != OUTCOME_TOKEN_INVALID)
 		note_fault(db, VIEW("refused "), statements[statement].name, fault->sqlstate);
 	return reaction;
 }
 
-static enum outcome run(struct db *db, struct connection_job *job, void (*begin)(void *context), PGresult **ret)
+static enum outcome attempt(struct db *db, struct connection_job *job, void (*begin)(void *context), int64_t deadline,
+                            PGresult **ret)
 {
-	int64_t deadline = clock_monotonic() + db->timeout;
-	if (job->count + 1 != statements[job->statement].parameters)
-		return OUTCOME_INTERNAL;
 	for (bool first = true;; first = false) {
 		struct pipeline_fault fault = {0};
 		struct reaction reaction = {.outcome = acquire(db, deadline)};
@@ -257,7 +262,18 @@ static enum outcome run(struct db *db, struct connection_job *job, void (*begin)
 			connection_close(&db->connection);
 		if (!reaction.again || !first)
 			return reaction.outcome;
+		db->counts.retries++;
 	}
+}
+
+static enum outcome run(struct db *db, struct connection_job *job, void (*begin)(void *context), PGresult **ret)
+{
+	int64_t started = clock_monotonic();
+	if (job->count + 1 != statements[job->statement].parameters)
+		return OUTCOME_INTERNAL;
+	enum outcome outcome = attempt(db, job, begin, started + db->timeout, ret);
+	db->counts.waited += clock_monotonic() - started;
+	return outcome;
 }
 
 /* The job without its statement's own values; `issued_at` keeps a text of it. */
@@ -272,6 +288,8 @@ static struct connection_job job_of(const struct db *db, const struct principal 
 		.user = principal_user(principal),
 		.admit = db->revocation,
 		.issued_at = dated ? view_of(issued_at) : ABSENT,
+		.in_turn = statements[statement].access == IN_TURN,
+		.trace = db->trace[0] != '\0' ? view_of(db->trace) : ABSENT,
 		.side_by_side = side_by_side[statements[statement].access],
 		.statement = statement,
 	};
@@ -352,5 +370,18 @@ void db_take_notes(struct db *db, struct buf *ret)
 
 uint64_t db_connections(const struct db *db)
 {
-	return db->connections;
+	return db->counts.connections;
+}
+
+struct db_counts db_counts(const struct db *db)
+{
+	return db->counts;
+}
+
+void db_set_trace(struct db *db, struct view traceparent)
+{
+	size_t len = traceparent.len <= DB_TRACE_MAX ? traceparent.len : 0;
+	if (len > 0)
+		memcpy(db->trace, traceparent.ptr, len);
+	db->trace[len] = '\0';
 }

@@ -74,6 +74,21 @@ void db_result_free(struct db_result **result);
  * log: never a value, a DSN or a user. */
 void db_take_notes(struct db *db, struct buf *ret);
 
+/* The traceparent that goes along with statements from now on, as their session's
+ * application_name, where the server's log and pg_stat_activity show it; ABSENT:
+ * none. At most DB_TRACE_MAX bytes; copied. */
+enum { DB_TRACE_MAX = 63 };
+void db_set_trace(struct db *db, struct view traceparent);
+
+/* What there was so far. */
+struct db_counts {
+	uint64_t connections; /* begun */
+	uint64_t retries;     /* statements tried once more */
+	uint64_t timeouts;
+	int64_t waited; /* microseconds within db_run() and db_run_each() */
+};
+struct db_counts db_counts(const struct db *db);
+
 /* Connections begun so far; tests show by it that a refused token costs none. */
 uint64_t db_connections(const struct db *db);
 

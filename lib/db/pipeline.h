@@ -7,7 +7,7 @@
 
 #include "base/view.h"
 
-enum { PIPELINE_STEPS_MAX = 3, STEP_VALUES_MAX = 12 };
+enum { PIPELINE_STEPS_MAX = 4, STEP_VALUES_MAX = 12 };
 
 /* One statement; all its parameters are of type text. */
 struct step {

@@ -64,6 +64,8 @@ void cors_answer(const struct cors *cors, const struct request *request, struct 
 		return;
 	response_header(response, VIEW("Access-Control-Allow-Origin"), request->origin);
 	if (!cors_is_preflight(request)) {
+		if (cors->timing)
+			response_header(response, VIEW("Timing-Allow-Origin"), request->origin);
 		response_header(response, VIEW("Access-Control-Expose-Headers"),
 		                VIEW("Accept-Patch, Allow, Content-Disposition, ETag, Link, Location, Retry-After, "
 		                     "WWW-Authenticate, X-Request-Id, X-Total-Count"));

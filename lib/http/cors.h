@@ -10,6 +10,7 @@
 struct cors {
 	struct view origins; /* allowed ones, separated by commas; ABSENT or empty: none */
 	char max_age[8];     /* seconds, as text */
+	bool timing;         /* their pages may read Server-Timing (W3C Resource Timing §4.5.1) */
 };
 
 /* Checks the list: each an origin in the form that browsers send, scheme and

@@ -59,6 +59,7 @@ struct route_match router_match(enum program program, const struct request *requ
 	for (unsigned i = 0; i < ROUTE_COUNT; i++) {
 		if (rows[i].program != program || !path_fits(rows[i].path, request, &match))
 			continue;
+		match.row = &rows[i];
 		match.methods |= rows[i].method | METHOD_OPTIONS;
 		if (rows[i].method == METHOD_GET)
 			match.methods |= METHOD_HEAD;

@@ -5,7 +5,7 @@
 #include "http/request.h"
 
 enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS, PROGRAM_ACCOUNT };
-enum route_guard { GUARD_PUBLIC, GUARD_BEARER, GUARD_OWNER };
+enum route_guard { GUARD_PUBLIC, GUARD_BEARER, GUARD_OWNER, GUARD_OPERATOR };
 enum route_body { BODY_NONE, BODY_JSON, BODY_MAY, BODY_PATCH };
 
 enum route {
@@ -29,6 +29,7 @@ const struct route_row *route_row(enum route route);
 struct route_match {
 	enum route route;    /* for the request's method; ROUTE_COUNT when the path does not know it */
 	unsigned methods;    /* every method of that path, HEAD and OPTIONS included; 0: no such path */
+	const struct route_row *row; /* of that path, whatever its method; NULL: no such path */
 	struct view user_id; /* {user_id}, ABSENT where the path has none */
 	struct view id;      /* {id}, a UUID in its 36-character form */
 };

@@ -168,6 +168,19 @@ enum outcome task_get(const struct task_store *store, struct view id, struct buf
 	return run_on_one(store, STATEMENT_TASK_GET, &id, 1, OUTCOME_NO_SUCH_TASK, out, ret);
 }
 
+/* Makes a task. When no row comes back, the id was taken or the limit reached. */
+static enum outcome make(const struct task_store *store, const struct view *values, struct buf *out,
+                         struct task_stored *ret)
+{
+	struct view all[INPUT_VALUES + 1];
+	char limit[NUMBER_TEXT];
+	if (store->limit == 0)
+		return run_on_one(store, STATEMENT_TASK_CREATE, values, INPUT_VALUES, OUTCOME_TASK_EXISTS, out, ret);
+	memcpy(all, values, INPUT_VALUES * sizeof *all);
+	all[INPUT_VALUES] = (struct view){limit, (size_t)snprintf(limit, sizeof limit, "%" PRId64, store->limit)};
+	return run_on_one(store, STATEMENT_TASK_CREATE_WITHIN, all, INPUT_VALUES + 1, OUTCOME_TASK_LIMIT, out, ret);
+}
+
 enum outcome task_create(const struct task_store *store, const struct task_input *input, struct buf *out,
                          struct task_stored *ret)
 {
@@ -175,7 +188,7 @@ enum outcome task_create(const struct task_store *store, const struct task_input
 	char id[TASK_ID_TEXT + 1];
 	if (!uuid_new(clock_now(), id) || !input_values(store->arena, (struct view){id, TASK_ID_TEXT}, input, values))
 		return OUTCOME_INTERNAL;
-	return run_on_one(store, STATEMENT_TASK_CREATE, values, INPUT_VALUES, OUTCOME_TASK_EXISTS, out, ret);
+	return make(store, values, out, ret);
 }
 
 enum outcome task_create_as(const struct task_store *store, struct view id, const struct task_input *input,
@@ -184,9 +197,11 @@ enum outcome task_create_as(const struct task_store *store, struct view id, cons
 	struct view values[INPUT_VALUES];
 	if (!input_values(store->arena, id, input, values))
 		return OUTCOME_INTERNAL;
-	enum outcome outcome =
-	        run_on_one(store, STATEMENT_TASK_CREATE, values, INPUT_VALUES, OUTCOME_TASK_EXISTS, out, ret);
-	return outcome == OUTCOME_TASK_EXISTS ? tell_missing(store, id, ret) : outcome;
+	enum outcome outcome = make(store, values, out, ret);
+	if (outcome != OUTCOME_TASK_EXISTS && outcome != OUTCOME_TASK_LIMIT)
+		return outcome;
+	enum outcome reason = tell_missing(store, id, ret);
+	return reason == OUTCOME_NO_SUCH_TASK ? outcome : reason;
 }
 
 /* Runs an UPDATE that may be guarded by If-Match. */

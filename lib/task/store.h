@@ -17,6 +17,7 @@ struct task_store {
 	struct db *db;
 	struct arena *arena; /* for what travels to the database */
 	const struct principal *principal;
+	int64_t limit; /* tasks that the user may have; 0: as many as they like */
 };
 
 /* What a caller learns of the one task that it got, made or changed; after
@@ -29,11 +30,13 @@ struct task_stored {
 CHECKED enum outcome task_get(const struct task_store *store, struct view id, struct buf *out,
                               struct task_stored *ret);
 
-/* Makes the id itself (task/uuid.h). */
+/* Makes the id itself (task/uuid.h). OUTCOME_TASK_LIMIT: the user has as many
+ * tasks as they may; that holds however many are made at once. */
 CHECKED enum outcome task_create(const struct task_store *store, const struct task_input *input, struct buf *out,
                                  struct task_stored *ret);
 
-/* Makes the task of that id. OUTCOME_PRECONDITION_FAILED: there is one. */
+/* Makes the task of that id. OUTCOME_PRECONDITION_FAILED: there is one, be the
+ * limit reached or not; OUTCOME_TASK_LIMIT as above. */
 CHECKED enum outcome task_create_as(const struct task_store *store, struct view id, const struct task_input *input,
                                     struct buf *out, struct task_stored *ret);
 

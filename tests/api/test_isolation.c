@@ -113,14 +113,15 @@ Test(isolation, no_guarded_row_answers_to_an_attack_token)
 			struct ask ask = ask_for(route, "anna");
 			ask.token = attack.token;
 			const struct answer *answer = ask_row(&programs, route, &ask);
-			expect_problem(answer, 401, attack.expired ? "token_expired" : "unauthorized", attack.name);
+			bool expired = attack.expired && route_row(route)->guard != GUARD_OPERATOR;
+			expect_problem(answer, 401, expired ? "token_expired" : "unauthorized", attack.name);
 			cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"),
 			                     VIEW("Bearer realm=\"todo\", error=\"invalid_token\"")),
 			          "%s", attack.name);
 			/* The answer tells nobody which check it was that failed. */
 			if (i == 0)
 				first = answer_without_id(answer);
-			else if (!attack.expired)
+			else if (!expired)
 				cr_expect(view_equal(first, answer_without_id(answer)), "%s", attack.name);
 		}
 	}

@@ -47,6 +47,7 @@ const char *const *api_settings(const char *const more[])
 	static const char *const standard[] = {
 	        "BETTER_AUTH_SECRET=" API_SECRET,
 	        "BETTER_AUTH_URL=" API_ORIGIN,
+	        "METRICS_TOKEN=" API_METRICS_TOKEN,
 	        "DATABASE_URL=postgresql://todo_app:" PRIVATE "-password@/nowhere?host=/nowhere",
 	};
 	const char **settings = arena_calloc(ask_arena(), SETTINGS_MAX, sizeof *settings);

@@ -10,6 +10,7 @@
 #include "support/responder.h"
 
 #define API_ORIGIN "https://todo.example"
+#define API_METRICS_TOKEN "Wq7-metrics_0Zt7bW2xLr8N"
 #define API_SECRET "k3V9-q0Zt7_bW2xLr8Ny5Ju1Hd4Gf6Sa"
 
 /* A name for the test's own use that no other test has, of that start. */

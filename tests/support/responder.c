@@ -68,7 +68,7 @@ void responder_forbid(struct view text)
 
 static void forbid_setting(struct view name, struct view value)
 {
-	if (memmem(name.ptr, name.len, "SECRET", 6))
+	if (memmem(name.ptr, name.len, "SECRET", 6) || memmem(name.ptr, name.len, "METRICS_TOKEN", 13))
 		responder_forbid(value);
 	if (!memmem(name.ptr, name.len, "DATABASE_URL", 12))
 		return;
