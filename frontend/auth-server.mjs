@@ -14,6 +14,7 @@
 //   ISSUER_TRUSTED_ORIGINS     further origins, separated by commas
 //   ISSUER_RATE_LIMIT=off      for tests that sign many users up
 //   ISSUER_OUTBOX              file that gets a line of JSON for each verification mail, since no mail is sent
+//   ISSUER_ERASE_URL           where the tasks are: lets users delete their account, whose tasks are erased first
 //   ISSUER_REQUEST_LOG         file that gets a line for each request: method and path
 import { createHmac } from "node:crypto";
 import { appendFileSync } from "node:fs";
@@ -24,6 +25,7 @@ import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
 import { bearer, createJwk, jwt } from "better-auth/plugins";
 import pg from "pg";
+import { eraseBeforeDelete } from "./erase-before-delete.mjs";
 
 const env = process.env;
 
@@ -92,6 +94,17 @@ const auth = betterAuth({
   database: pool,
   trustedOrigins: [new URL(baseURL).origin, ...(env.ISSUER_TRUSTED_ORIGINS || "").split(",").filter(Boolean)],
   emailAndPassword: { enabled: true },
+  user: {
+    deleteUser: env.ISSUER_ERASE_URL
+      ? {
+          enabled: true,
+          beforeDelete: eraseBeforeDelete({
+            apiURL: env.ISSUER_ERASE_URL,
+            signJWT: async (payload) => (await auth.api.signJWT({ body: { payload } })).token,
+          }),
+        }
+      : { enabled: false },
+  },
   emailVerification: {
     sendVerificationEmail: async ({ user, url, token }) => {
       if (env.ISSUER_OUTBOX) await appendFile(env.ISSUER_OUTBOX, `${JSON.stringify({ to: user.email, url, token })}\n`, { mode: 0o600 });

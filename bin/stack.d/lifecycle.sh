@@ -40,7 +40,7 @@ stack_stage() {
     cp -R "$ROOT/sql/." "$STACK_HOME/sql/"
     cp -R "$ROOT/frontend/public/." "$STACK_HOME/www/"
     cp -R "$ROOT/frontend/errors/." "$STACK_HOME/errors/"
-    cp "$ROOT/frontend/auth-server.mjs" "$ROOT/frontend/package.json" "$STACK_HOME/frontend/"
+    cp "$ROOT/frontend/"*.mjs "$ROOT/frontend/package.json" "$STACK_HOME/frontend/"
     chmod -R u+w,go-w,a+rX "$STACK_HOME"/{programs,conf,sql,www,errors,frontend}
 }
 
