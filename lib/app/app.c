@@ -244,6 +244,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 {
 	struct app app = {
 	        .program = program->program,
+	        .state_dir = -1,
 	        .response = response_make(),
 	        .head = buf_make(HEAD_MAX),
 	        .body = buf_make(REQUEST_BODY_MAX + 1),
@@ -262,6 +263,13 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		snprintf(app.hsts, sizeof app.hsts, "max-age=%d", (int)app.config.hsts_max_age);
 	if (!arena_init(&app.arena, ARENA_MAX)) {
 		BUF_LIT(error, "out of memory");
+		return false;
+	}
+	bool base_path_valid = request_base_path_valid(&app.arena, app.config.base_path);
+	arena_reset(&app.arena);
+	if (!base_path_valid) {
+		BUF_LIT(error, "BASE_PATH: must be a path such as /~user/todo, without a slash at its end");
+		app_close(&app);
 		return false;
 	}
 	struct keyring_parts parts = {.state_dir = -1};

@@ -227,6 +227,24 @@ Test(http_request, takes_the_base_path_off_the_front_segment_by_segment)
 		expect_segments(cases[i].target, cases[i].base, cases[i].segments);
 }
 
+Test(http_request, knows_a_base_path_that_no_request_could_be_below)
+{
+	static const struct {
+		const char *path;
+		bool valid;
+	} cases[] = {
+	        {"", true},          {NULL, true},        {"/a", true},          {"/~ann/todo", true},
+	        {"/%7Eann", true},   {"/", false},        {"a", false},          {"~ann/todo", false},
+	        {"/a/", false},      {"/a//b", false},    {"/a/../b", false},    {"/.", false},
+	        {"/a%2Fb", false},   {"/a%zz", false},    {"/a\\b", false},      {"/a%00", false},
+	        {"https://a.example/a", false},
+	        {"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", true},
+	        {"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		cr_expect_eq(request_base_path_valid(&arena, view_of(cases[i].path)), cases[i].valid, "%s", cases[i].path);
+}
+
 /* Web servers normalise PATH_INFO and decode it; only the raw target counts. */
 Test(http_request, lets_script_name_and_path_info_decide_nothing)
 {
