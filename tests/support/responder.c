@@ -2,6 +2,7 @@
 #include "support/responder.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -112,6 +113,32 @@ static const char *own_folder(void)
 	return folder;
 }
 
+static void folder_remove(const char *path)
+{
+	DIR *folder = opendir(path);
+	for (const struct dirent *entry; folder && (entry = readdir(folder));)
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		closedir(folder);
+	rmdir(path);
+}
+
+/* Of this test alone, since processes share results in it; those that crashed
+ * tests have left are removed. */
+static const char *state_folder(void)
+{
+	const char *base = own_folder();
+	DIR *folder = opendir(base);
+	int pid;
+	for (const struct dirent *entry; folder && (entry = readdir(folder));)
+		if (sscanf(entry->d_name, "state-%d", &pid) == 1 && kill(pid, 0) != 0 && errno == ESRCH)
+			folder_remove(ask_format("%s/%s", base, entry->d_name));
+	if (folder)
+		closedir(folder);
+	return ask_format("%s/state-%d", base, getpid());
+}
+
 /* An empty settings file, so that the one of whoever runs the tests is not read. */
 static const char *empty_file(void)
 {
@@ -156,7 +183,7 @@ static struct environment environment_make(const char *const settings[])
 	if (!is_set(settings, "TODO_ENV_FILE"))
 		environment_add(&environment, ask_format("TODO_ENV_FILE=%s", empty_file()));
 	if (!is_set(settings, "STATE_DIR"))
-		environment_add(&environment, ask_format("STATE_DIR=%s/state", own_folder()));
+		environment_add(&environment, ask_format("STATE_DIR=%s", state_folder()));
 	for (size_t i = 0; settings[i]; i++) {
 		struct view value = view_of(settings[i]);
 		struct view name = view_cut(&value, '=');
@@ -309,6 +336,8 @@ void responders_close(void)
 		check_log(log);
 		close(responder->log);
 	}
+	if (responder_count > 0)
+		folder_remove(state_folder());
 	responder_count = 0;
 	forbidden_count = 0;
 	ask_end();
