@@ -36,7 +36,8 @@ static ssize_t peer_read(struct peer *peer, char *bytes, size_t len)
 static bool peer_write(struct peer *peer, const char *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t put = peer->ssl ? SSL_write(peer->ssl, bytes, (int)len) : send(peer->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t put =
+		        peer->ssl ? SSL_write(peer->ssl, bytes, (int)len) : send(peer->fd, bytes, len, MSG_NOSIGNAL);
 
 		if (put <= 0)
 			return false;
@@ -123,7 +124,8 @@ static void serve(struct auth_server_state *state, struct peer *peer)
 		if (strstr(state->request, "/elsewhere"))
 			answer(peer, "200 OK", "", state->body, state->body_len, state->body_len);
 		else
-			answer(peer, "302 Found", "Location: /elsewhere\r\n", state->body, state->body_len, state->body_len);
+			answer(peer, "302 Found", "Location: /elsewhere\r\n", state->body, state->body_len,
+			       state->body_len);
 		break;
 	case AUTH_SERVER_ERROR:
 		answer(peer, "500 Internal Server Error", "", state->body, state->body_len, state->body_len);
@@ -189,7 +191,8 @@ struct auth_server auth_server_start(const char *certificate, const char *key)
 	int listener = listen_on_loopback(&server.port);
 	SSL_CTX *tls = NULL;
 
-	snprintf(server.url, sizeof(server.url), "%s://127.0.0.1:%d/api/auth/jwks", key ? "https" : "http", server.port);
+	snprintf(server.url, sizeof(server.url), "%s://127.0.0.1:%d/api/auth/jwks", key ? "https" : "http",
+	         server.port);
 	server.state = mmap(NULL, sizeof(*server.state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cr_assert(server.state != MAP_FAILED);
 	server.pid = fork();
@@ -241,7 +244,8 @@ void auth_server_make_certificate(const char *address, const char *certificate, 
 	X509_gmtime_adj(X509_getm_notBefore(x509), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
 	X509_set_pubkey(x509, pkey);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1,
+	                           -1, 0);
 	X509_set_issuer_name(x509, X509_get_subject_name(x509));
 	names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
 	X509_add_ext(x509, names, -1);

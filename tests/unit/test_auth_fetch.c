@@ -27,11 +27,11 @@ Test(fetch, drops_what_would_steer_it)
 static const char *fetch_from(const char *url, struct buf *body)
 {
 	struct fetch_options options = {
-		.url = url,
-		.proxy = "",
-		.ca_file = "/etc/ssl/certs/ca-certificates.crt",
-		.loopback_only = true,
-		.timeout = 20 * CLOCK_SECOND,
+	        .url = url,
+	        .proxy = "",
+	        .ca_file = "/etc/ssl/certs/ca-certificates.crt",
+	        .loopback_only = true,
+	        .timeout = 20 * CLOCK_SECOND,
 	};
 
 	return fetch(&options, body);

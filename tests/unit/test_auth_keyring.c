@@ -167,8 +167,8 @@ Test(keyring, verifies_hmac_by_the_secret)
 
 Test(keyring, takes_better_auths_text_ids)
 {
-	static const char *const ids[] = {"aB3dEfGh1JkLmN0pQrStUvWxYz012345", "0190b5d2-0c5e-7d5e-8d0c-0123456789ab", "17",
-	                                  "user:J\xc3\xbcrgen"};
+	static const char *const ids[] = {"aB3dEfGh1JkLmN0pQrStUvWxYz012345", "0190b5d2-0c5e-7d5e-8d0c-0123456789ab",
+	                                  "17", "user:J\xc3\xbcrgen"};
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct keyring *keyring = open_secret();
 
@@ -223,9 +223,12 @@ Test(keyring, an_unknown_kid_does_not_fall_back)
 
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"k2\"}", GOOD), JWT_UNKNOWN_KID, "another");
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"K1\"}", GOOD), JWT_UNKNOWN_KID, "its case");
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"../k1\"}", GOOD), JWT_UNKNOWN_KID, "a path");
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"k1' OR 1=1\"}", GOOD), JWT_UNKNOWN_KID, "SQL");
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"k1\\u0000\"}", GOOD), JWT_BAD_HEADER, "NUL");
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"../k1\"}", GOOD), JWT_UNKNOWN_KID,
+	       "a path");
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"k1' OR 1=1\"}", GOOD), JWT_UNKNOWN_KID,
+	       "SQL");
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\",\"kid\":\"k1\\u0000\"}", GOOD), JWT_BAD_HEADER,
+	       "NUL");
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"ES256\"}", GOOD), JWT_OK, "none, and only one key fits");
 	keyring_close(keyring);
 	issuer_free(issuer);
@@ -233,12 +236,15 @@ Test(keyring, an_unknown_kid_does_not_fall_back)
 
 Test(keyring, two_keys_under_one_kid_are_not_used)
 {
-	struct issuer *issuers[] = {issuer_new(ALG_ES256, "k1"), issuer_new(ALG_ES256, "k1"), issuer_new(ALG_EDDSA, "k2")};
+	struct issuer *issuers[] = {issuer_new(ALG_ES256, "k1"), issuer_new(ALG_ES256, "k1"),
+	                            issuer_new(ALG_EDDSA, "k2")};
 	struct keyring *keyring = open_jwks(issuers, 3);
 	struct buf notes = buf_make(4096);
 
-	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_DISPUTED_KID, "first");
-	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_DISPUTED_KID, "second");
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_DISPUTED_KID,
+	       "first");
+	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_DISPUTED_KID,
+	       "second");
 	expect(verify_signed(keyring, issuers[2], "{\"alg\":\"EdDSA\",\"kid\":\"k2\"}", GOOD), JWT_OK, "the third");
 	keyring_take_notes(keyring, &notes);
 	cr_expect_gt(notes.len, 0);
@@ -253,9 +259,12 @@ Test(keyring, a_key_verifies_its_own_algorithm_only)
 	struct issuer *issuers[] = {issuer_new(ALG_RS256, "k1"), issuer_new(ALG_ES256, "k2")};
 	struct keyring *keyring = open_jwks(issuers, 2);
 
-	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"PS256\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH, "PS256");
-	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"RS512\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH, "RS512");
-	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH, "ES256");
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"PS256\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH,
+	       "PS256");
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"RS512\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH,
+	       "RS512");
+	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"ES256\",\"kid\":\"k1\"}", GOOD), JWT_ALG_MISMATCH,
+	       "ES256");
 	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"ES384\"}", GOOD), JWT_NO_SUCH_KEY, "ES384");
 	keyring_close(keyring);
 	issuer_free(issuers[0]);
@@ -275,7 +284,8 @@ Test(keyring, previous_secrets_count_until_their_instant)
 	config.better_auth_previous_secrets_until = VIEW("2027-01-15T08:00:10Z");
 	keyring = open_with(&config);
 	expect(keyring_verify(keyring, &arena, view_of(token), NOW, &claims), JWT_OK, "before");
-	expect(keyring_verify(keyring, &arena, view_of(token), NOW + 10 * CLOCK_SECOND, &claims), JWT_BAD_SIGNATURE, "after");
+	expect(keyring_verify(keyring, &arena, view_of(token), NOW + 10 * CLOCK_SECOND, &claims), JWT_BAD_SIGNATURE,
+	       "after");
 	keyring_close(keyring);
 	free(token);
 	issuer_free(issuer);
@@ -312,7 +322,8 @@ static void expect_refused(struct keyring *keyring, char *token, const char *att
 /* {"alg":none} in every spelling, with the signature taken off, kept or made up. */
 Test(keyring, attack_alg_none)
 {
-	static const char *const names[] = {"none", "None", "NONE", "nOnE", "NoNe", "none ", " none", "n\\u006fne", "", "null"};
+	static const char *const names[] = {"none",  "None",  "NONE",       "nOnE", "NoNe",
+	                                    "none ", " none", "n\\u006fne", "",     "null"};
 	static const char *const signatures[] = {"", "AA", NULL};
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct issuer *set = issuer_new(ALG_EDDSA, "k1");
@@ -418,18 +429,18 @@ Test(keyring, attack_headers)
 		const char *header;
 		enum jwt_error error;
 	} cases[] = {
-		{"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", JWT_CRIT},
-		{"{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":true}", JWT_CRIT},
-		{"{\"alg\":\"HS256\",\"b64\":false}", JWT_B64},
-		{"{\"alg\":\"HS256\",\"cty\":\"JWT\"}", JWT_BAD_CTY},
-		{"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", JWT_BAD_TYP},
-		{"{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}", JWT_BAD_TYP},
-		{"{\"alg\":\"HS256\",\"typ\":\"better-auth.session-cache+jwt\"}", JWT_BAD_TYP},
-		{"{\"alg\":\"HS256\",\"typ\":\"secevent+jwt\"}", JWT_BAD_TYP},
-		{"{\"alg\":\"HS256\",\"alg\":\"HS256\"}", JWT_BAD_HEADER},
-		{"{\"alg\":\"HS256\"}\n{}", JWT_BAD_HEADER},
-		{"{\"alg\":\"HS384\"}", JWT_ALG_MISMATCH},
-		{"{\"alg\":\"HS256\"}", JWT_OK},
+	        {"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", JWT_CRIT},
+	        {"{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":true}", JWT_CRIT},
+	        {"{\"alg\":\"HS256\",\"b64\":false}", JWT_B64},
+	        {"{\"alg\":\"HS256\",\"cty\":\"JWT\"}", JWT_BAD_CTY},
+	        {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", JWT_BAD_TYP},
+	        {"{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}", JWT_BAD_TYP},
+	        {"{\"alg\":\"HS256\",\"typ\":\"better-auth.session-cache+jwt\"}", JWT_BAD_TYP},
+	        {"{\"alg\":\"HS256\",\"typ\":\"secevent+jwt\"}", JWT_BAD_TYP},
+	        {"{\"alg\":\"HS256\",\"alg\":\"HS256\"}", JWT_BAD_HEADER},
+	        {"{\"alg\":\"HS256\"}\n{}", JWT_BAD_HEADER},
+	        {"{\"alg\":\"HS384\"}", JWT_ALG_MISMATCH},
+	        {"{\"alg\":\"HS256\"}", JWT_OK},
 	};
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct keyring *keyring = open_secret();
@@ -515,7 +526,8 @@ Test(keyring, attack_empty_payload)
 /* Public programs were seen to skip the signature for a magic suffix, or the check for an unsigned part. */
 Test(keyring, attack_magic_signatures)
 {
-	static const char *const signatures[] = {"mock", "test", "signature", "fake_signature", "AAAA", "bW9jaw", "dev"};
+	static const char *const signatures[] = {"mock", "test",   "signature", "fake_signature",
+	                                         "AAAA", "bW9jaw", "dev"};
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct keyring *keyring = open_secret();
 	char *good = issuer_token(issuer, "{\"alg\":\"HS256\"}", GOOD);
@@ -532,7 +544,8 @@ Test(keyring, attack_changed_payload)
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct keyring *keyring = open_secret();
 	char *good = issuer_token(issuer, "{\"alg\":\"HS256\"}", GOOD);
-	char *payload = issuer_base64url(VIEW("{\"sub\":\"u2\",\"iss\":\"" ORIGIN "\",\"aud\":\"" ORIGIN "\",\"exp\":1800000900}"));
+	char *payload = issuer_base64url(
+	        VIEW("{\"sub\":\"u2\",\"iss\":\"" ORIGIN "\",\"aud\":\"" ORIGIN "\",\"exp\":1800000900}"));
 
 	expect(verify(keyring, good), JWT_OK, "as it was");
 	expect_refused(keyring, with_parts(good, NULL, payload, NULL), "another user");
@@ -564,15 +577,17 @@ Test(keyring, attack_session_cookie_as_bearer)
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct keyring *keyring = open_secret();
 
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"HS256\"}",
-	                     "{\"session\":{\"token\":\"t\",\"userId\":\"u1\"},\"user\":{\"id\":\"u1\"},\"iat\":1800000000,"
-	                     "\"exp\":1800000300}"),
+	expect(verify_signed(
+	               keyring, issuer, "{\"alg\":\"HS256\"}",
+	               "{\"session\":{\"token\":\"t\",\"userId\":\"u1\"},\"user\":{\"id\":\"u1\"},\"iat\":1800000000,"
+	               "\"exp\":1800000300}"),
 	       JWT_BAD_SUB, "session cookie");
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"HS256\"}",
 	                     "{\"email\":\"a@b.example\",\"userId\":\"u1\",\"iat\":1800000000,\"exp\":1800003600}"),
 	       JWT_BAD_SUB, "verification mail");
 	expect(verify(keyring, "aB3dEfGh1JkLmN0pQrStUvWxYz012345"), JWT_NOT_THREE_PARTS, "session token");
-	expect(verify(keyring, "aB3dEfGh1JkLmN0pQrStUvWxYz012345.c2lnbmF0dXJl"), JWT_NOT_THREE_PARTS, "signed session token");
+	expect(verify(keyring, "aB3dEfGh1JkLmN0pQrStUvWxYz012345.c2lnbmF0dXJl"), JWT_NOT_THREE_PARTS,
+	       "signed session token");
 	keyring_close(keyring);
 	issuer_free(issuer);
 }
@@ -580,7 +595,8 @@ Test(keyring, attack_session_cookie_as_bearer)
 /* The signature comes first: what a forged token says about its time is told nobody. */
 Test(keyring, says_expired_only_of_a_good_signature)
 {
-	static const char expired[] = "{\"sub\":\"u1\",\"iss\":\"" ORIGIN "\",\"aud\":\"" ORIGIN "\",\"exp\":1799999000}";
+	static const char expired[] =
+	        "{\"sub\":\"u1\",\"iss\":\"" ORIGIN "\",\"aud\":\"" ORIGIN "\",\"exp\":1799999000}";
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, SECRET);
 	struct issuer *forger = issuer_new_secret(ALG_HS256, PREVIOUS);
 	struct keyring *keyring = open_secret();
@@ -615,7 +631,8 @@ Test(keyring, expects_the_origin_of_better_auth_url)
 	config.jwt_audience = VIEW("todo");
 	keyring = open_with(&config);
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"HS256\"}", GOOD), JWT_BAD_AUD, "JWT_AUDIENCE");
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"HS256\"}", "{\"sub\":\"u1\",\"aud\":[\"todo\"],\"exp\":1800000900}"),
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"HS256\"}",
+	                     "{\"sub\":\"u1\",\"aud\":[\"todo\"],\"exp\":1800000900}"),
 	       JWT_OK, "JWT_AUDIENCE");
 	keyring_close(keyring);
 	issuer_free(issuer);
@@ -633,8 +650,8 @@ Test(keyring, admits_access_tokens_by_scope)
 	expect(verify_signed(keyring, issuer, "{\"alg\":\"EdDSA\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}",
 	                     "{\"scope\":\"openid tasks\"," GOOD_CLAIMS "}"),
 	       JWT_OK, "with the scope");
-	expect(verify_signed(keyring, issuer, "{\"alg\":\"EdDSA\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}", GOOD), JWT_BAD_SCOPE,
-	       "without");
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"EdDSA\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}", GOOD),
+	       JWT_BAD_SCOPE, "without");
 	keyring_close(keyring);
 	issuer_free(issuer);
 }
@@ -657,13 +674,16 @@ Test(keyring, refuses_to_start_without_a_key_an_issuer_or_an_audience)
 	struct config config = auth_config();
 
 	config.better_auth_secret = VIEW(SECRET);
-	expect_refusal(&config, -1, "JWT_ISSUER is not set, nor is BETTER_AUTH_URL; the word none switches the check off");
+	expect_refusal(&config, -1,
+	               "JWT_ISSUER is not set, nor is BETTER_AUTH_URL; the word none switches the check off");
 	config.jwt_issuer = VIEW("none");
-	expect_refusal(&config, -1, "JWT_AUDIENCE is not set, nor is BETTER_AUTH_URL; the word none switches the check off");
+	expect_refusal(&config, -1,
+	               "JWT_AUDIENCE is not set, nor is BETTER_AUTH_URL; the word none switches the check off");
 	config.jwt_audience = VIEW("todo");
 	keyring_close(open_with(&config));
 	config.better_auth_secret = ABSENT;
-	expect_refusal(&config, -1, "BETTER_AUTH_SECRET is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
+	expect_refusal(&config, -1,
+	               "BETTER_AUTH_SECRET is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
 	config.jwt_shared_secret = true;
 	expect_refusal(&config, -1, "JWT_SHARED_SECRET needs BETTER_AUTH_SECRET");
 }
@@ -754,7 +774,8 @@ Test(keyring, follows_a_rotation)
 	buf_reset(&jwks, 0);
 	issuer_jwks(issuers + 1, 1, &jwks);
 	auth_server_serve(&server, AUTH_SERVER_OK, buf_view(&jwks));
-	expect(keyring_verify(keyring, &arena, view_of(old), NOW + 301 * CLOCK_SECOND, &claims), JWT_UNKNOWN_KID, "removed");
+	expect(keyring_verify(keyring, &arena, view_of(old), NOW + 301 * CLOCK_SECOND, &claims), JWT_UNKNOWN_KID,
+	       "removed");
 	cr_expect_eq(server.state->hits, 3);
 	keyring_close(keyring);
 	buf_destroy(&jwks);
@@ -813,7 +834,8 @@ static void table_close(struct source *source)
 Test(keyring, adds_up_its_sources)
 {
 	static const struct source_type type = {table_update, table_keys, table_close};
-	struct issuer *issuers[] = {issuer_new(ALG_EDDSA, "file"), issuer_new(ALG_EDDSA, "table"), issuer_new(ALG_ES256, "both")};
+	struct issuer *issuers[] = {issuer_new(ALG_EDDSA, "file"), issuer_new(ALG_EDDSA, "table"),
+	                            issuer_new(ALG_ES256, "both")};
 	struct issuer *in_table[] = {issuers[1], issuers[2]};
 	struct issuer *in_file[] = {issuers[0], issuers[2]};
 	bool is_closed = false;

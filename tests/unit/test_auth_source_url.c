@@ -52,15 +52,15 @@ TestSuite(source_url, .init = setup, .fini = teardown);
 static struct source_url_options standard(void)
 {
 	return (struct source_url_options){
-		.url = view_of(server.url),
-		.ca_file = VIEW("/etc/ssl/certs/ca-certificates.crt"),
-		.insecure_loopback = true,
-		.rsa_alg = ALG_RS256,
-		.refresh = REFRESH,
-		.cooldown = COOLDOWN,
-		.timeout = PATIENT,
-		.max_stale = MAX_STALE,
-		.state_dir = folder.fd,
+	        .url = view_of(server.url),
+	        .ca_file = VIEW("/etc/ssl/certs/ca-certificates.crt"),
+	        .insecure_loopback = true,
+	        .rsa_alg = ALG_RS256,
+	        .refresh = REFRESH,
+	        .cooldown = COOLDOWN,
+	        .timeout = PATIENT,
+	        .max_stale = MAX_STALE,
+	        .state_dir = folder.fd,
 	};
 }
 
@@ -218,17 +218,17 @@ struct bad_answer {
 };
 
 static const struct bad_answer bad_answers[] = {
-	{AUTH_SERVER_REDIRECT, NULL, "not a 200"},
-	{AUTH_SERVER_ERROR, NULL, "not a 200"},
-	{AUTH_SERVER_NOT_FOUND, NULL, "not a 200"},
-	{AUTH_SERVER_CUT, NULL, "no key set fetched"},
-	{AUTH_SERVER_HUGE, "", "too large"},
-	{AUTH_SERVER_ENDLESS, "", "too large"},
-	{AUTH_SERVER_OK, "", "not a JWK Set"},
-	{AUTH_SERVER_OK, "{}", "not a JWK Set"},
-	{AUTH_SERVER_OK, "{\"keys\":[]}", "without a usable key"},
-	{AUTH_SERVER_OK, "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "without a usable key"},
-	{AUTH_SERVER_OK, "<!doctype html><title>Sign in</title>", "not a JWK Set"},
+        {AUTH_SERVER_REDIRECT, NULL, "not a 200"},
+        {AUTH_SERVER_ERROR, NULL, "not a 200"},
+        {AUTH_SERVER_NOT_FOUND, NULL, "not a 200"},
+        {AUTH_SERVER_CUT, NULL, "no key set fetched"},
+        {AUTH_SERVER_HUGE, "", "too large"},
+        {AUTH_SERVER_ENDLESS, "", "too large"},
+        {AUTH_SERVER_OK, "", "not a JWK Set"},
+        {AUTH_SERVER_OK, "{}", "not a JWK Set"},
+        {AUTH_SERVER_OK, "{\"keys\":[]}", "without a usable key"},
+        {AUTH_SERVER_OK, "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "without a usable key"},
+        {AUTH_SERVER_OK, "<!doctype html><title>Sign in</title>", "not a JWK Set"},
 };
 
 static void serve_badly(const struct bad_answer *bad)
@@ -667,8 +667,8 @@ Test(source_url, without_a_usable_lock_it_does_not_fetch)
 
 Test(source_url, ignores_the_environments_proxies)
 {
-	static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
-	                                    "all_proxy",  "ALL_PROXY"};
+	static const char *const names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
+	                                    "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
 	struct source *source = open_standard();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -692,7 +692,8 @@ Test(source_url, uses_its_own_proxy_whatever_no_proxy_says)
 	source = open_with(&options);
 	server.state->manner = AUTH_SERVER_ERROR;
 	cr_expect_not(routine(source, NOW));
-	cr_expect(view_starts(view_of(server.state->request), VIEW("CONNECT 127.0.0.1:1 ")), "%s", server.state->request);
+	cr_expect(view_starts(view_of(server.state->request), VIEW("CONNECT 127.0.0.1:1 ")), "%s",
+	          server.state->request);
 	source->type->close(source);
 }
 
