@@ -132,7 +132,7 @@ static bool read_all(int fd, struct buf *ret)
 	for (;;) {
 		size_t room = ret->max - ret->len < READ_STEP ? ret->max - ret->len : READ_STEP;
 		/* At the maximum one more byte tells whether the file ends here. */
-		char beyond;
+		char beyond = 0;
 		char *to = room > 0 ? buf_reserve(ret, room) : &beyond;
 		ssize_t got = to ? read(fd, to, room > 0 ? room : 1) : -1;
 
