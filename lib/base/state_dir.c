@@ -105,6 +105,9 @@ bool state_dir_open(struct view path, struct view document_root, int *ret, struc
 	} else {
 		if (path.ptr[0] != '/' || path.len >= sizeof(name))
 			return fail(error, "is not an absolute path");
+		/* With a slash behind it the kernel would follow a link after all. */
+		while (path.len > 1 && path.ptr[path.len - 1] == '/')
+			path.len--;
 		memcpy(name, path.ptr, path.len);
 		name[path.len] = '\0';
 		fd = open_folder(AT_FDCWD, name);

@@ -98,6 +98,7 @@ Test(state_dir, refuses_links_files_and_relative_paths)
 	cr_assert_eq(symlinkat("real", folder.fd, "link"), 0);
 	expect_refusal(below("file"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
 	expect_refusal(below("link"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
+	expect_refusal(below("link//"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
 	expect_refusal("build", ABSENT, "STATE_DIR is not an absolute path");
 	expect_refusal("./build", ABSENT, "STATE_DIR is not an absolute path");
 }
