@@ -54,10 +54,12 @@ Test(faults, no_request_that_fails_before_the_database_connects_to_it)
 	struct relay *relay = relay_start(postgres_folder());
 	const char *const more[] = {database_in(relay->folder, database), NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	const char *const two[] = {ask_format("HTTP_AUTHORIZATION=Bearer %s, Bearer %s", api_token("anna"), api_token("anna")), NULL};
+	const char *const two[] = {
+	        ask_format("HTTP_AUTHORIZATION=Bearer %s, Bearer %s", api_token("anna"), api_token("anna")), NULL};
 	const char *const text[] = {"CONTENT_TYPE=text/plain", NULL};
 	const char *const large[] = {"CONTENT_LENGTH=65537", NULL};
-	const char *const preflight[] = {"HTTP_ORIGIN=https://evil.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT", NULL};
+	const char *const preflight[] = {"HTTP_ORIGIN=https://evil.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT",
+	                                 NULL};
 	const char *token = api_token("anna");
 	const struct {
 		struct ask ask;
@@ -83,7 +85,8 @@ Test(faults, no_request_that_fails_before_the_database_connects_to_it)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct answer *answer = responder_ask(tasks, &cases[i].ask);
-		cr_expect_eq(answer->status, cases[i].status, "row %zu: %d %.*s", i, answer->status, VIEW_ARGS(answer->body));
+		cr_expect_eq(answer->status, cases[i].status, "row %zu: %d %.*s", i, answer->status,
+		             VIEW_ARGS(answer->body));
 	}
 	struct attack attack;
 	for (size_t i = 0; api_attack(i, "anna", &attack); i++) {
@@ -109,7 +112,8 @@ Test(faults, no_body_is_judged_before_token_and_owner)
 		for (size_t j = 0; j < sizeof types / sizeof *types; j++)
 			for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
 				const char *const params[] = {types[j], lengths[k], NULL};
-				struct ask ask = {.method = "POST", .target = LIST, .body = bodies[i], .params = params};
+				struct ask ask = {
+				        .method = "POST", .target = LIST, .body = bodies[i], .params = params};
 				expect_problem(responder_ask(tasks, &ask), 401, "unauthorized", bodies[i]);
 				ask.token = api_token("berta");
 				expect_problem(responder_ask(tasks, &ask), 403, "forbidden", bodies[i]);
@@ -193,7 +197,8 @@ Test(faults, a_request_never_notices_that_its_connection_was_ended)
 		postgres_run("postgres", database,
 		             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app'"
 		             " AND datname = current_database()");
-		cr_expect_eq(ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status, i % 2 ? 200 : 201);
+		cr_expect_eq(ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
+		             i % 2 ? 200 : 201);
 	}
 }
 
@@ -244,7 +249,8 @@ Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 	expect_ready(health, 503, "database_role");
 	expect_unavailable(ask(tasks, "GET", LIST, NULL), "database_role", "a superuser");
 	const char *const off[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_ROLE_CHECK=off", NULL};
-	cr_expect_eq(ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200, "for development");
+	cr_expect_eq(ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200,
+	             "for development");
 	/* the one that is meant for us wins */
 	char *own = postgres_url("todo_app", database);
 	const char *const both[] = {ask_format("DATABASE_URL=%s", url), ask_format("TODO_DATABASE_URL=%s", own), NULL};
@@ -265,7 +271,8 @@ Test(faults, a_schema_of_another_version_is_named_by_ready)
 
 Test(faults, ready_tells_nothing_but_which_part_failed)
 {
-	const char *const more[] = {"DATABASE_URL=postgresql://todo_app:" PRIVATE "-password@/" PRIVATE "?host=/nowhere/" PRIVATE, NULL};
+	const char *const more[] = {
+	        "DATABASE_URL=postgresql://todo_app:" PRIVATE "-password@/" PRIVATE "?host=/nowhere/" PRIVATE, NULL};
 	struct responder *health = responder_start("health", api_settings(more));
 	struct ask ask = {.target = "/ready"};
 	const struct answer *answer = responder_ask(health, &ask);
@@ -304,7 +311,8 @@ Test(faults, keys_that_can_not_be_had_are_no_fault_of_the_token)
 	struct issuer *issuer = issuer_new(ALG_EDDSA, "k1");
 	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
 	/* nothing listens on port 1 */
-	const char *const more[] = {"JWKS_URL=http://127.0.0.1:1/jwks", "JWKS_INSECURE_LOOPBACK=1", "JWKS_COOLDOWN=1", NULL};
+	const char *const more[] = {"JWKS_URL=http://127.0.0.1:1/jwks", "JWKS_INSECURE_LOOPBACK=1", "JWKS_COOLDOWN=1",
+	                            NULL};
 	struct responder *auth = responder_start("auth", api_settings(more));
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	struct responder *health = responder_start("health", api_settings(more));
@@ -359,7 +367,8 @@ Test(faults, keys_that_come_and_go_are_taken_up_and_dropped)
 
 /* ---- plain CGI ---- */
 
-static void expect_same(const char *program, struct responder *responder, const char *const settings[], const struct ask *ask)
+static void expect_same(const char *program, struct responder *responder, const char *const settings[],
+                        const struct ask *ask)
 {
 	const struct answer *fast = responder_ask(responder, ask);
 	const struct answer *plain = responder_cgi(program, settings, ask);

@@ -19,12 +19,12 @@ static const char *const program_names[] = {
         [PROGRAM_HEALTH] = "health", [PROGRAM_AUTH] = "auth", [PROGRAM_TASKS] = "tasks"};
 enum { PROGRAM_COUNT = sizeof program_names / sizeof *program_names };
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-                                           "TRACE", "CONNECT", "PROPFIND", "get", "FOO"};
+static const char *const method_names[] = {"GET",     "HEAD",  "POST",    "PUT",      "PATCH", "DELETE",
+                                           "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get",   "FOO"};
 
-static const enum method methods[] = {METHOD_GET,    METHOD_HEAD,    METHOD_POST,  METHOD_PUT,   METHOD_PATCH,
-                                      METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER, METHOD_OTHER, METHOD_OTHER,
-                                      METHOD_OTHER,  METHOD_OTHER};
+static const enum method methods[] = {METHOD_GET,   METHOD_HEAD,   METHOD_POST,    METHOD_PUT,
+                                      METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER,
+                                      METHOD_OTHER, METHOD_OTHER,  METHOD_OTHER,   METHOD_OTHER};
 
 static const char *method_name(enum method method)
 {
@@ -95,7 +95,8 @@ Test(isolation, no_guarded_row_answers_without_a_token)
 		struct ask ask = ask_for(route, "anna");
 		const struct answer *answer = ask_row(&programs, route, &ask);
 		expect_problem(answer, 401, "unauthorized", ask.target);
-		cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"), VIEW("Bearer realm=\"todo\"")), "%s", ask.target);
+		cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"), VIEW("Bearer realm=\"todo\"")), "%s",
+		          ask.target);
 	}
 }
 
@@ -144,9 +145,10 @@ Test(isolation, every_row_below_a_user_refuses_another_users_token)
 		const struct answer *missing = ask_row(&programs, route, &ask);
 		cr_expect(view_equal(answer_without_id(existing), answer_without_id(missing)), "%s", ask.target);
 	}
-	char *connections = postgres_value("postgres", name,
-	                                   "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                                   "current_database()");
+	char *connections =
+	        postgres_value("postgres", name,
+	                       "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                       "current_database()");
 	cr_expect_str_eq(connections, "0", "a refused request has connected to the database");
 	free(connections);
 	char *left = postgres_value("postgres", name, "SELECT string_agg(user_id || ' ' || title, ',') FROM todo.task");
@@ -185,8 +187,10 @@ Test(isolation, a_subject_owns_only_the_path_that_is_its_own_name)
 	};
 	struct programs programs = start_without_database();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct ask ask = {.target = ask_format("/api/%s/tasks", cases[i].segment), .token = api_token(cases[i].subject)};
-		expect_problem(responder_ask(programs.of[PROGRAM_TASKS], &ask), cases[i].status, cases[i].code, ask.target);
+		struct ask ask = {.target = ask_format("/api/%s/tasks", cases[i].segment),
+		                  .token = api_token(cases[i].subject)};
+		expect_problem(responder_ask(programs.of[PROGRAM_TASKS], &ask), cases[i].status, cases[i].code,
+		               ask.target);
 	}
 }
 
@@ -247,8 +251,8 @@ static const char *two_users(void)
 	const char *name = api_name("layers");
 	postgres_database(name);
 	postgres_run("postgres", name,
-	             "INSERT INTO todo.task (user_id, id, title) VALUES ('anna', '" ANNAS "', 'annas'), ('berta', '" BERTAS
-	             "', 'bertas')");
+	             "INSERT INTO todo.task (user_id, id, title) VALUES ('anna', '" ANNAS
+	             "', 'annas'), ('berta', '" BERTAS "', 'bertas')");
 	return name;
 }
 
@@ -261,15 +265,17 @@ static void expect_value(const char *role, const char *database, const char *sql
 
 static void expect_untouched(const char *database)
 {
-	expect_value("postgres", database,
-	             "SELECT string_agg(user_id || ' ' || title || ' ' || completed, ', ' ORDER BY user_id) FROM todo.task",
-	             "anna annas false, berta bertas false");
+	expect_value(
+	        "postgres", database,
+	        "SELECT string_agg(user_id || ' ' || title || ' ' || completed, ', ' ORDER BY user_id) FROM todo.task",
+	        "anna annas false, berta bertas false");
 }
 
 /* What each statement finds of Berta's task when Anna asks for it by its id. */
 static void expect_anna_to_find_nothing_of_berta(struct db *db)
 {
-	static const struct view changed[] = {VIEW(BERTAS), VIEW("changed"), ABSENT, VIEW("true"), VIEW("low"), ABSENT, VIEW("")};
+	static const struct view changed[] = {VIEW(BERTAS), VIEW("changed"), ABSENT,  VIEW("true"),
+	                                      VIEW("low"),  ABSENT,          VIEW("")};
 	static const struct {
 		enum db_statement statement;
 		size_t count;
@@ -284,7 +290,8 @@ static void expect_anna_to_find_nothing_of_berta(struct db *db)
 	cr_expect(view_equal(db_value(list, 0, 2), VIEW("annas")));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		DB_RESULT result = NULL;
-		cr_assert_eq(db_run(db, principal_of("anna"), cases[i].statement, changed, cases[i].count, &result), OUTCOME_OK);
+		cr_assert_eq(db_run(db, principal_of("anna"), cases[i].statement, changed, cases[i].count, &result),
+		             OUTCOME_OK);
 		cr_expect_eq(db_rows(result), 0, "statement %d", cases[i].statement);
 	}
 	DB_RESULT completed = NULL;
@@ -323,9 +330,13 @@ Test(isolation, the_policy_holds_without_the_statements_condition)
 	        {"", "SELECT count(*) FROM todo.task", "0"},
 	        {NULL, "SELECT count(*) FROM todo.task", "0"},
 	        {"anna", "SELECT count(*) FROM todo.task WHERE id = '" BERTAS "'", "0"},
-	        {"anna", "WITH hit AS (UPDATE todo.task SET title = 'x' WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit",
+	        {"anna",
+	         "WITH hit AS (UPDATE todo.task SET title = 'x' WHERE id = '" BERTAS
+	         "' RETURNING 1) SELECT count(*) FROM hit",
 	         "0"},
-	        {"anna", "WITH hit AS (DELETE FROM todo.task WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit", "0"},
+	        {"anna",
+	         "WITH hit AS (DELETE FROM todo.task WHERE id = '" BERTAS "' RETURNING 1) SELECT count(*) FROM hit",
+	         "0"},
 	        {NULL, "WITH hit AS (UPDATE todo.task SET title = 'x' RETURNING 1) SELECT count(*) FROM hit", "0"},
 	        {"", "WITH hit AS (DELETE FROM todo.task RETURNING 1) SELECT count(*) FROM hit", "0"},
 	};
@@ -334,7 +345,8 @@ Test(isolation, the_policy_holds_without_the_statements_condition)
 		PGconn *conn = postgres_connect("todo_app", name);
 		if (cases[i].identity) {
 			const char *values[] = {cases[i].identity};
-			PQclear(PQexecParams(conn, "SELECT set_config('todo.user_id', $1, false)", 1, NULL, values, NULL, NULL, 0));
+			PQclear(PQexecParams(conn, "SELECT set_config('todo.user_id', $1, false)", 1, NULL, values,
+			                     NULL, NULL, 0));
 		}
 		PGresult *result = PQexec(conn, cases[i].sql);
 		cr_expect_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));
@@ -388,7 +400,8 @@ Test(isolation, statements_hold_without_the_policy)
 Test(isolation, a_role_that_bypasses_the_policy_serves_nothing)
 {
 	const char *name = two_users();
-	static const char *const options[] = {"SUPERUSER", "BYPASSRLS", "IN ROLE todo_owner", "NOINHERIT IN ROLE todo_owner"};
+	static const char *const options[] = {"SUPERUSER", "BYPASSRLS", "IN ROLE todo_owner",
+	                                      "NOINHERIT IN ROLE todo_owner"};
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
 		const char *role = api_name("bypass");
 		postgres_role(role, options[i]);

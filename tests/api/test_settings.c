@@ -46,7 +46,8 @@ static void expect_each_refused(const char *program, const char *const cases[][3
 {
 	for (size_t i = 0; i < count; i++) {
 		const char *more[] = {cases[i][0], cases[i][1], NULL};
-		const char *setting = cases[i][2] ? cases[i][2] : ask_format("%.*s", (int)strcspn(cases[i][0], "="), cases[i][0]);
+		const char *setting =
+		        cases[i][2] ? cases[i][2] : ask_format("%.*s", (int)strcspn(cases[i][0], "="), cases[i][0]);
 		expect_refusal(program, api_settings(more), setting, cases[i][0]);
 	}
 }
@@ -56,10 +57,10 @@ static void expect_each_refused(const char *program, const char *const cases[][3
 Test(settings, refuses_names_of_ours_that_do_not_exist)
 {
 	static const char *const cases[][3] = {
-	        {"JWT_LEEWAYS=" VALUE},   {"JWT_SECRET=" VALUE VALUE VALUE},
-	        {"JWKS_URI=" VALUE},      {"TODO_DATABASE=" VALUE},
-	        {"AUTH_SECRET=" VALUE},   {"TODO_=" VALUE},
-	        {"JWT_leeway=" VALUE},    {"TODO_DATABASE_URL_=" VALUE},
+	        {"JWT_LEEWAYS=" VALUE},     {"JWT_SECRET=" VALUE VALUE VALUE},
+	        {"JWKS_URI=" VALUE},        {"TODO_DATABASE=" VALUE},
+	        {"AUTH_SECRET=" VALUE},     {"TODO_=" VALUE},
+	        {"JWT_leeway=" VALUE},      {"TODO_DATABASE_URL_=" VALUE},
 	        {"JWT_ISSUER_FILE=" VALUE},
 	};
 	expect_each_refused("tasks", EACH(cases));
@@ -134,10 +135,8 @@ Test(settings, are_judged_alike_by_every_program)
 {
 	static const char *const programs[] = {"health", "auth", "tasks"};
 	static const char *const cases[][3] = {
-	        {"JWT_LEEWAY=61"},
-	        {"BETTER_AUTH_SECRET=short" VALUE},
-	        {"TODO_UNKNOWN=" VALUE},
-	        {"STATE_DIR=/tmp/" VALUE},
+	        {"JWT_LEEWAY=61"},       {"BETTER_AUTH_SECRET=short" VALUE},
+	        {"TODO_UNKNOWN=" VALUE}, {"STATE_DIR=/tmp/" VALUE},
 	        {"CORS_ORIGINS=*"},
 	};
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
@@ -159,8 +158,10 @@ Test(settings, refuses_weak_secrets)
 	        {"BETTER_AUTH_SECRET=", NULL, "BETTER_AUTH_SECRET"},
 	        {"BETTER_AUTH_SECRET", NULL, "BETTER_AUTH_SECRET"},
 	        {"BETTER_AUTH_SECRET=" LONG VALUE, "JWT_SHARED_SECRET_ALG=HS384", "BETTER_AUTH_SECRET"},
-	        {"BETTER_AUTH_SECRET=" LONG VALUE "0123456789abcde", "JWT_SHARED_SECRET_ALG=HS512", "BETTER_AUTH_SECRET"},
-	        {"BETTER_AUTH_PREVIOUS_SECRETS=" VALUE "-short", "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL=2099-01-01T00:00:00Z"},
+	        {"BETTER_AUTH_SECRET=" LONG VALUE "0123456789abcde", "JWT_SHARED_SECRET_ALG=HS512",
+	         "BETTER_AUTH_SECRET"},
+	        {"BETTER_AUTH_PREVIOUS_SECRETS=" VALUE "-short",
+	         "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL=2099-01-01T00:00:00Z"},
 	        {"BETTER_AUTH_PREVIOUS_SECRETS=" LONG VALUE, NULL, "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL"},
 	        {"BETTER_AUTH_PREVIOUS_SECRETS=" LONG "1," LONG "2," LONG VALUE,
 	         "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL=2099-01-01T00:00:00Z"},
@@ -179,7 +180,8 @@ Test(settings, refuses_to_check_neither_issuer_nor_audience_by_oversight)
 	};
 	expect_each_refused("auth", EACH(cases));
 	struct responder *open = responder_start(
-	        "auth", api_settings((const char *const[]){"BETTER_AUTH_URL", "JWT_ISSUER=none", "JWT_AUDIENCE=none", NULL}));
+	        "auth",
+	        api_settings((const char *const[]){"BETTER_AUTH_URL", "JWT_ISSUER=none", "JWT_AUDIENCE=none", NULL}));
 	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
 	cr_expect_eq(responder_ask(open, &ask)->status, 200);
 }
@@ -225,8 +227,8 @@ Test(settings, come_from_a_better_auth_env_file_as_it_is)
 	                           "export BETTER_AUTH_URL=" API_ORIGIN "/api/auth # the base\n"
 	                           "GITHUB_CLIENT_SECRET='" VALUE "'\n",
 	                           0600);
-	struct responder *auth = responder_start(
-	        "auth", (const char *const[]){ask_format("TODO_ENV_FILE=%s", path), NULL});
+	struct responder *auth =
+	        responder_start("auth", (const char *const[]){ask_format("TODO_ENV_FILE=%s", path), NULL});
 	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
 	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
 	unlink(path);
@@ -250,7 +252,8 @@ Test(settings, name_file_and_line_of_what_is_wrong_in_a_file)
 		struct responder *auth = responder_start("auth", api_settings(more));
 		cr_expect_eq(responder_wait(auth), 1, "%s", cases[i].line);
 		struct view log = responder_log(auth);
-		cr_expect(holds(log, cases[i].setting) && holds(log, path) && holds(log, "3"), "%s: %.*s", cases[i].line, VIEW_ARGS(log));
+		cr_expect(holds(log, cases[i].setting) && holds(log, path) && holds(log, "3"), "%s: %.*s",
+		          cases[i].line, VIEW_ARGS(log));
 		cr_expect_not(holds(log, VALUE), "%s: %.*s", cases[i].line, VIEW_ARGS(log));
 		cr_expect_eq(count_lines(log), 1, "%.*s", VIEW_ARGS(log));
 		unlink(path);
@@ -296,8 +299,8 @@ Test(settings, take_a_secret_from_a_file_of_its_own)
 Test(settings, are_never_read_from_parameters_of_a_request)
 {
 	struct responder *auth = responder_start("auth", api_settings((const char *const[]){NULL}));
-	const char *const params[] = {"JWT_ISSUER=none", "JWT_LEEWAY=" VALUE, "BETTER_AUTH_SECRET=short", "BASE_PATH=/x",
-	                              "TODO_UNKNOWN=1", NULL};
+	const char *const params[] = {"JWT_ISSUER=none", "JWT_LEEWAY=" VALUE, "BETTER_AUTH_SECRET=short",
+	                              "BASE_PATH=/x",    "TODO_UNKNOWN=1",    NULL};
 	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna"), .params = params};
 	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
 }

@@ -39,7 +39,8 @@ static bool is_read(void *context)
 static int hold(struct responder *responder)
 {
 	struct buf bytes = buf_make(64 * 1024);
-	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna"), .body = "0123456789"};
+	struct ask ask = {
+	        .method = "POST", .target = "/auth/validate", .token = api_token("anna"), .body = "0123456789"};
 	ask_write(&ask, &bytes);
 	int fd = fastcgi_connect(responder_socket(responder));
 	/* all but the record that ends the body */
@@ -203,7 +204,8 @@ Test(workers, a_program_is_replaced_by_hup_without_losing_a_request)
 {
 	const char *file = ask_format("%s-%d", responder_program("replaced"), getpid());
 	copy_file(responder_program("auth"), file);
-	struct responder *responder = responder_start_file(file, api_settings((const char *const[]){"WORKERS=3", NULL}));
+	struct responder *responder =
+	        responder_start_file(file, api_settings((const char *const[]){"WORKERS=3", NULL}));
 	pid_t parent = responder_pid(responder);
 	int first = hold(responder);
 	int second = hold(responder);
@@ -267,14 +269,14 @@ Test(workers, records_that_make_no_sense_harm_nobody)
 	        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27},
 	        {"\0\0\0\0\0\0\0\0", 8},
 	        {"\xff\xff\xff\xff\xff\xff\xff\xff", 8},
-	        {"\1\1\0\1\0\0\0\0", 8},                     /* an empty beginning */
-	        {"\1\1\0\1\0\10\0\0\0\2\0\0\0\0\0\0", 16},   /* another role */
-	        {"\1\1\0\0\0\10\0\0\0\1\0\0\0\0\0\0", 16},   /* request 0 */
-	        {"\1\2\0\1\0\0\0\0", 8},                     /* an abort of nothing */
-	        {"\1\11\0\0\0\0\0\0", 8},                    /* a question for values */
-	        {"\1\77\0\0\0\4\0\0abcd", 12},               /* an unknown type */
-	        {"\1\5\0\1\0\4\0\0abcd", 12},                /* a body without a beginning */
-	        {"\1\4\0\1\0\4\0\0\3\3ab", 12},              /* parameters without a beginning */
+	        {"\1\1\0\1\0\0\0\0", 8},                   /* an empty beginning */
+	        {"\1\1\0\1\0\10\0\0\0\2\0\0\0\0\0\0", 16}, /* another role */
+	        {"\1\1\0\0\0\10\0\0\0\1\0\0\0\0\0\0", 16}, /* request 0 */
+	        {"\1\2\0\1\0\0\0\0", 8},                   /* an abort of nothing */
+	        {"\1\11\0\0\0\0\0\0", 8},                  /* a question for values */
+	        {"\1\77\0\0\0\4\0\0abcd", 12},             /* an unknown type */
+	        {"\1\5\0\1\0\4\0\0abcd", 12},              /* a body without a beginning */
+	        {"\1\4\0\1\0\4\0\0\3\3ab", 12},            /* parameters without a beginning */
 	        {"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\4\0\0\177\177ab", 28}, /* a name longer than its record */
 	        {"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 32}, /* no parameters */
 	};

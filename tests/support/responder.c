@@ -106,8 +106,8 @@ static const char *own_folder(void)
 	bool shared = view_starts(start, VIEW("/tmp/")) || view_starts(start, VIEW("/var/tmp/")) ||
 	              view_starts(start, VIEW("/dev/shm/"));
 	const struct passwd *user = shared ? getpwuid(geteuid()) : NULL;
-	const char *folder = shared ? ask_format("%s/.todo-fcgi-tests", user ? user->pw_dir : "")
-	                            : ask_format("%s/tests", path);
+	const char *folder =
+	        shared ? ask_format("%s/.todo-fcgi-tests", user ? user->pw_dir : "") : ask_format("%s/tests", path);
 	free(path);
 	mkdir(folder, 0700);
 	return folder;
@@ -179,8 +179,8 @@ static struct environment environment_make(const char *const settings[])
 	struct environment environment = {.count = 0};
 	environment_add(&environment, ask_format("ASAN_OPTIONS=exitcode=%d", SANITIZER_EXIT));
 	/* libfcgi itself forgets some bytes of a request whose parameters make no sense. */
-	environment_add(&environment, ask_format("LSAN_OPTIONS=exitcode=%d:print_suppressions=0:suppressions=%s", SANITIZER_EXIT,
-	                                         lasting_file("lsan.supp", "leak:libfcgi\n")));
+	environment_add(&environment, ask_format("LSAN_OPTIONS=exitcode=%d:print_suppressions=0:suppressions=%s",
+	                                         SANITIZER_EXIT, lasting_file("lsan.supp", "leak:libfcgi\n")));
 	environment_add(&environment, ask_format("UBSAN_OPTIONS=print_stacktrace=1"));
 	/* So that the settings of whoever runs the tests are not read. */
 	if (!is_set(settings, "TODO_ENV_FILE"))
