@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ static void expect_no_change_passes(enum alg alg, struct key *key, struct buf *s
 	}
 	cr_expect_not(key_verify(key, VIEW("eyJhbGciOiJFUzI1NiJ9.e31"), buf_view(signature)));
 	cr_expect_not(key_verify(key, VIEW(""), buf_view(signature)));
+	cr_expect_eq(ERR_peek_error(), 0, "a leftover error would be taken for its own by the next TLS connection");
 	/* A refusal must leave the key as good as it was. */
 	cr_expect(key_verify(key, MESSAGE, buf_view(signature)), "%s", alg_row(alg)->spelling.ptr);
 }
