@@ -439,6 +439,23 @@ Test(source_url, takes_a_fresh_copy_instead_of_fetching)
 	second->type->close(second);
 }
 
+Test(source_url, an_unknown_kid_takes_a_newer_copy_instead_of_fetching)
+{
+	struct source *first = open_standard();
+	struct source *second = open_standard();
+
+	serve_keys("a");
+	cr_expect(routine(first, NOW));
+	cr_expect(routine(second, NOW));
+	serve_keys("ab");
+	cr_expect(unknown_kid(first, NOW + 1));
+	cr_expect(unknown_kid(second, NOW + COOLDOWN + 2));
+	cr_expect_str_eq(kids(second), "ab");
+	cr_expect_eq(hits(), 2);
+	first->type->close(first);
+	second->type->close(second);
+}
+
 Test(source_url, a_copy_outlives_the_process_while_fetches_fail)
 {
 	struct source *source = open_standard();
