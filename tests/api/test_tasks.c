@@ -583,8 +583,7 @@ Test(tasks, refuses_what_is_no_strict_json)
 	        "// comment\n{\"title\":\"x\"}",
 	        "title=x",
 	        " ",
-	        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
-	        "]]]]]]]]]]]]]]]]]]",
+	        "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]",
 	};
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		expect_problem(ask_anna("POST", "/api/anna/tasks", bodies[i]), 400, "body_malformed", bodies[i]);
