@@ -95,6 +95,8 @@ data_open() {
         ((EUID != 0)) || chown "$RUN_USER:" "$DATA"
     fi
     as_user mkdir -p -m 0700 "$DATA/log" "$DATA/web" "$DATA/state" "$DATA/sock"
+    # A verdict of the stack before must not be taken for this one's.
+    as_user rm -f "$DATA/state/ready"
     # Nobody needs more than the last start's logs and those of the one before.
     # shellcheck disable=SC2016
     as_user bash -c 'for log in "$0"/log/*.log; do [[ ! -s $log ]] || mv -f "$log" "$log.old"; done' "$DATA"

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # Better Auth on Node: its packages, its start, and a user of it for the lines to paste.
 
-# issuer_possible: Node is there and new enough; says so when not.
+# issuer_possible: the stack's user has a Node that is new enough, and we have what installs the packages; says so when not.
 issuer_possible() {
-    local major
-    if ! command -v node >/dev/null; then
-        say 'no Node here: no Better Auth, tokens come from todoctl'
-        return 1
+    local lack=
+    if ! NODE_MAJOR=$(as_user node -p 'process.versions.node.split(".")[0]' 2>/dev/null); then
+        lack='no Node here'
+    elif ((NODE_MAJOR < 18)); then
+        lack='this Node is older than 18'
+    elif ! command -v npm >/dev/null; then
+        lack='no npm here'
     fi
-    major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null) || major=0
-    if ((major < 18)); then
-        say 'Better Auth needs Node 18 or newer: tokens come from todoctl'
-        return 1
-    fi
-    NODE_MAJOR=$major
+    [[ $lack ]] || return 0
+    say "$lack: no Better Auth, tokens come from todoctl"
+    return 1
 }
 
 # The packages by their lock file, once for all stacks of this clone. Installed as ourselves with nothing of theirs run,
@@ -26,7 +26,6 @@ issuer_install() {
         (
             flock 8
             [[ ! -e $target/installed ]] || exit 0
-            command -v npm >/dev/null || fail 'npm is missing beside node; ISSUER=none does without Better Auth'
             say 'installing Better Auth (npm ci)'
             rm -rf "$BASE/frontend"
             mkdir -p "$target"

@@ -269,7 +269,8 @@ stack_lines() {
 stack_run() {
     local name web
     stack_up
-    trap 'exit 130' INT
+    # Ctrl-C is how this ends when all is well.
+    trap 'exit 0' INT
     trap 'exit 143' TERM HUP
     trap 'flock 9; stack_down' EXIT
     if [[ ${ALREADY_UP-} ]]; then

@@ -488,6 +488,13 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		BUF_LIT(error, "out of memory");
 		return false;
 	}
+	bool base_path_valid = request_base_path_valid(&app.arena, app.config.base_path);
+	arena_reset(&app.arena);
+	if (!base_path_valid) {
+		BUF_LIT(error, "BASE_PATH: must be a path such as /~user/todo, without a slash at its end");
+		app_close(&app);
+		return false;
+	}
 	struct keyring_parts parts = {.state_dir = -1};
 	if (!state_dir_open(app.config.state_dir, source->document_root, &parts.state_dir, error)) {
 		app_close(&app);

@@ -28,8 +28,7 @@ static bool read_time(const cJSON *node, int64_t *ret)
 }
 
 /* `name`, when present, must be a time that is not ahead of ours. */
-static enum jwt_error read_past(const cJSON *claims, const char *name, enum jwt_error bad, int64_t latest,
-                                int64_t *ret)
+static enum jwt_error read_past(const cJSON *claims, const char *name, enum jwt_error bad, int64_t latest, int64_t *ret)
 {
 	const cJSON *node = json_member(claims, name);
 	int64_t time = CLAIMS_NO_TIME;
@@ -88,9 +87,9 @@ static enum jwt_error read_tree(const cJSON *claims, const struct jwt *jwt, cons
                                 int64_t now, struct claims *ret)
 {
 	struct claims read = {
-		.subject = json_member_text(claims, "sub"),
-		.email = json_member_text(claims, "email"),
-		.name = json_member_text(claims, "name"),
+	        .subject = json_member_text(claims, "sub"),
+	        .email = json_member_text(claims, "email"),
+	        .name = json_member_text(claims, "name"),
 	};
 	int64_t not_before;
 	enum jwt_error error;

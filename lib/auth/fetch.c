@@ -23,8 +23,8 @@ void fetch_stop(void)
 void fetch_drop_environment(void)
 {
 	static const char *const names[] = {
-		"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
-		"ALL_PROXY",  "no_proxy",   "NO_PROXY",    "SSLKEYLOGFILE",
+	        "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",   "all_proxy",
+	        "ALL_PROXY",  "no_proxy",   "NO_PROXY",    "SSLKEYLOGFILE",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -11,11 +11,11 @@ enum { PARSE_MEMORY = 8 * 1024 * 1024, NOTE_KID_MAX = 64 };
 const char *jwks_error_text(enum jwks_error error)
 {
 	static const char *const texts[] = {
-		[JWKS_OK] = "ok",
-		[JWKS_TOO_LARGE] = "larger than 256 KiB or more than 256 keys",
-		[JWKS_MALFORMED] = "not a JWK Set",
-		[JWKS_EMPTY] = "without a usable key",
-		[JWKS_NO_MEMORY] = "no memory",
+	        [JWKS_OK] = "ok",
+	        [JWKS_TOO_LARGE] = "larger than 256 KiB or more than 256 keys",
+	        [JWKS_MALFORMED] = "not a JWK Set",
+	        [JWKS_EMPTY] = "without a usable key",
+	        [JWKS_NO_MEMORY] = "no memory",
 	};
 
 	return texts[error];
@@ -124,8 +124,7 @@ static enum key_error parse_curve(struct arena *arena, const cJSON *jwk, bool el
 	return key_new_ec(curve_alg, kid, x, y, ret);
 }
 
-static enum key_error parse_rsa(struct arena *arena, const cJSON *jwk, enum alg alg, struct view kid,
-                                struct key **ret)
+static enum key_error parse_rsa(struct arena *arena, const cJSON *jwk, enum alg alg, struct view kid, struct key **ret)
 {
 	struct view n;
 	struct view e;

@@ -7,7 +7,7 @@
 const char *jwt_error_text(enum jwt_error error)
 {
 	static const char *const words[JWT_ERROR_COUNT] = {
-		[JWT_OK] = "ok",
+	        [JWT_OK] = "ok",
 #define JWT_ERROR(NAME, word) [JWT_##NAME] = word,
 #include "auth/jwt_error.def"
 #undef JWT_ERROR

@@ -21,11 +21,11 @@ enum { JWT_MAX_BYTES = 7 * 1024, JWT_KID_MAX = 255 };
 
 struct jwt {
 	enum alg alg;
-	struct view kid;       /* ABSENT when the header has none */
-	bool is_access_token;  /* typ is at+jwt (RFC 9068 §2.1) */
+	struct view kid;         /* ABSENT when the header has none */
+	bool is_access_token;    /* typ is at+jwt (RFC 9068 §2.1) */
 	struct view signed_text; /* header "." payload, as they came (RFC 7515 §5.2) */
-	struct view payload;   /* decoded, but not to be looked into before the signature is good; may be empty */
-	struct view signature; /* decoded */
+	struct view payload;     /* decoded, but not to be looked into before the signature is good; may be empty */
+	struct view signature;   /* decoded */
 };
 
 /* Splits the token and judges its header: at most JWT_MAX_BYTES, three parts of

@@ -26,15 +26,15 @@ struct key {
 	bool has_kid;
 	unsigned char thumbprint[crypto_hash_sha256_BYTES]; /* of algorithm and material */
 
-	EVP_MAC_CTX *mac;                                      /* HS*, its key inside */
+	EVP_MAC_CTX *mac; /* HS*, its key inside */
 	unsigned char ed25519[crypto_sign_ed25519_PUBLICKEYBYTES];
-	EVP_PKEY_CTX *verifier;                                /* ES*, RS*, PS*, ready to verify */
-	EVP_MD *hash;                                          /* of the three */
+	EVP_PKEY_CTX *verifier; /* ES*, RS*, PS*, ready to verify */
+	EVP_MD *hash;           /* of the three */
 	size_t signature_len;
 };
 
 static const char *const error_texts[KEY_ERROR_COUNT] = {
-	[KEY_OK] = "ok",
+        [KEY_OK] = "ok",
 #define KEY_ERROR(NAME, text) [KEY_##NAME] = text,
 #include "auth/key_error.def"
 #undef KEY_ERROR
@@ -151,8 +151,8 @@ enum key_error key_new_hmac(enum alg alg, struct view kid, struct view secret, s
 	/* OpenSSL takes a NULL key for "the one before", so the empty key is a pointer too. */
 	const unsigned char *bytes = secret.len > 0 ? bytes_of(secret) : (const unsigned char *)"";
 	OSSL_PARAM params[] = {
-		text_param(OSSL_MAC_PARAM_DIGEST, alg_row(alg)->hash),
-		OSSL_PARAM_construct_end(),
+	        text_param(OSSL_MAC_PARAM_DIGEST, alg_row(alg)->hash),
+	        OSSL_PARAM_construct_end(),
 	};
 
 	if (key && hmac)
@@ -199,9 +199,8 @@ static bool set_verifier(struct key *key, EVP_PKEY *pkey)
 		return false;
 	if (EVP_PKEY_CTX_set_signature_md(key->verifier, key->hash) <= 0)
 		return false;
-	if (row->kind == ALG_KIND_RSA_PSS &&
-	    (EVP_PKEY_CTX_set_rsa_mgf1_md(key->verifier, key->hash) <= 0 ||
-	     EVP_PKEY_CTX_set_rsa_pss_saltlen(key->verifier, (int)row->hash_len) <= 0))
+	if (row->kind == ALG_KIND_RSA_PSS && (EVP_PKEY_CTX_set_rsa_mgf1_md(key->verifier, key->hash) <= 0 ||
+	                                      EVP_PKEY_CTX_set_rsa_pss_saltlen(key->verifier, (int)row->hash_len) <= 0))
 		return false;
 	return true;
 }
@@ -243,9 +242,9 @@ enum key_error key_new_ec(enum alg alg, struct view kid, struct view x, struct v
 	size_t len = row->coordinate_len;
 	enum key_error error;
 	OSSL_PARAM params[] = {
-		text_param(OSSL_PKEY_PARAM_GROUP_NAME, row->curve),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * len),
-		OSSL_PARAM_construct_end(),
+	        text_param(OSSL_PKEY_PARAM_GROUP_NAME, row->curve),
+	        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * len),
+	        OSSL_PARAM_construct_end(),
 	};
 
 	if (x.len != len || y.len != len)

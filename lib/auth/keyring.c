@@ -70,7 +70,8 @@ static bool read_policy(const struct config *config, struct keyring *keyring, st
 	policy->leeway = config->jwt_leeway * CLOCK_SECOND;
 	policy->dated = config->jwt_revocation;
 	return read_expected(config->jwt_issuer, "JWT_ISSUER", buf_view(&keyring->origin), &policy->issuer, error) &&
-	       read_expected(config->jwt_audience, "JWT_AUDIENCE", buf_view(&keyring->origin), &policy->audience, error);
+	       read_expected(config->jwt_audience, "JWT_AUDIENCE", buf_view(&keyring->origin), &policy->audience,
+	                     error);
 }
 
 static bool open_sources(const struct config *config, int state_dir, struct keyring *keyring, struct buf *error)
@@ -90,16 +91,16 @@ static bool open_sources(const struct config *config, int state_dir, struct keyr
 	}
 	if (config->jwks_url.len > 0 && !failed) {
 		struct source_url_options options = {
-			.url = config->jwks_url,
-			.proxy = config->jwks_proxy,
-			.ca_file = config->jwks_ca_file,
-			.insecure_loopback = config->jwks_insecure_loopback,
-			.rsa_alg = rsa_alg,
-			.refresh = config->jwks_refresh * CLOCK_SECOND,
-			.cooldown = config->jwks_cooldown * CLOCK_SECOND,
-			.timeout = config->jwks_timeout * CLOCK_SECOND,
-			.max_stale = config->jwks_max_stale * CLOCK_SECOND,
-			.state_dir = state_dir,
+		        .url = config->jwks_url,
+		        .proxy = config->jwks_proxy,
+		        .ca_file = config->jwks_ca_file,
+		        .insecure_loopback = config->jwks_insecure_loopback,
+		        .rsa_alg = rsa_alg,
+		        .refresh = config->jwks_refresh * CLOCK_SECOND,
+		        .cooldown = config->jwks_cooldown * CLOCK_SECOND,
+		        .timeout = config->jwks_timeout * CLOCK_SECOND,
+		        .max_stale = config->jwks_max_stale * CLOCK_SECOND,
+		        .state_dir = state_dir,
 		};
 
 		if (source_url_open(&options, &keyring->sources[keyring->source_count], &fault))
@@ -129,7 +130,8 @@ static bool open_keys(const struct config *config, const struct keyring_parts *p
 	if (config->jwt_shared_secret && keyring->secrets.count == 0)
 		return fail(error, "JWT_SHARED_SECRET", "needs BETTER_AUTH_SECRET");
 	if (!has_key_set && keyring->secrets.count == 0)
-		return fail(error, "BETTER_AUTH_SECRET", "is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
+		return fail(error, "BETTER_AUTH_SECRET",
+		            "is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
 	return true;
 }
 

@@ -6,30 +6,30 @@
 /* Texts that stand in examples and tutorials, in lower case without anything
  * but letters and digits; a secret that contains one was never replaced. */
 static const char *const placeholders[] = {
-	"betterauthsecret12345678901234567890", /* what Better Auth takes when none is set */
-	"astringsecretatleast256bitslong",      /* the sample of jwt.io */
-	"your256bitsecret",
-	"your384bitsecret",
-	"your512bitsecret",
-	"yoursecret",
-	"yoursuper",
-	"yourjwt",
-	"yourbetterauth",
-	"yourrandom",
-	"yourgenerated",
-	"yourproduction",
-	"your32char",
-	"changeme",
-	"changethis",
-	"changein",
-	"replaceme",
-	"replacethis",
-	"replacewith",
-	"placeholder",
-	"generatealong",
-	"generatea32",
-	"generate32",
-	"insertsecret",
+        "betterauthsecret12345678901234567890", /* what Better Auth takes when none is set */
+        "astringsecretatleast256bitslong",      /* the sample of jwt.io */
+        "your256bitsecret",
+        "your384bitsecret",
+        "your512bitsecret",
+        "yoursecret",
+        "yoursuper",
+        "yourjwt",
+        "yourbetterauth",
+        "yourrandom",
+        "yourgenerated",
+        "yourproduction",
+        "your32char",
+        "changeme",
+        "changethis",
+        "changein",
+        "replaceme",
+        "replacethis",
+        "replacewith",
+        "placeholder",
+        "generatealong",
+        "generatea32",
+        "generate32",
+        "insertsecret",
 };
 
 static bool contains(struct view text, struct view part)

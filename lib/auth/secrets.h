@@ -10,10 +10,10 @@
 enum { SECRETS_MAX = 3, SECRET_MIN_DIFFERENT_BYTES = 8 };
 
 struct secrets {
-	enum alg alg;               /* JWT_SHARED_SECRET_ALG: the one that they verify */
-	size_t count;               /* 0: none is configured */
+	enum alg alg;                  /* JWT_SHARED_SECRET_ALG: the one that they verify */
+	size_t count;                  /* 0: none is configured */
 	struct key *keys[SECRETS_MAX]; /* the current one, then the previous ones, newest first */
-	int64_t previous_until;     /* from this instant on only the current one counts */
+	int64_t previous_until;        /* from this instant on only the current one counts */
 };
 
 /* NULL when `secret` is fit to sign with `alg`; otherwise what is wrong with it:

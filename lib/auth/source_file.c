@@ -17,7 +17,7 @@ struct source_file {
 	int64_t looked_at;
 	struct stat seen; /* of the file that was last read, good or not; all 0: none was there */
 	struct jwks *jwks;
-	bool is_new;      /* jwks has not been announced by update() yet */
+	bool is_new; /* jwks has not been announced by update() yet */
 };
 
 static bool is_same_file(const struct stat *a, const struct stat *b)

@@ -34,11 +34,11 @@ struct source_url {
 	bool is_loopback;
 	char copy_name[NAME_SIZE];
 	char lock_name[NAME_SIZE];
-	struct attempts attempts; /* as far as this process knows */
-	struct jwks *jwks;        /* NULL: none so far, or too old */
-	int64_t fetched_at;       /* of jwks, by whichever process */
+	struct attempts attempts;                       /* as far as this process knows */
+	struct jwks *jwks;                              /* NULL: none so far, or too old */
+	int64_t fetched_at;                             /* of jwks, by whichever process */
 	unsigned char digest[crypto_hash_sha256_BYTES]; /* of its document */
-	bool is_new;              /* not announced by update() yet */
+	bool is_new;                                    /* not announced by update() yet */
 };
 
 /* Time since then; an instant ahead of ours is a clock set back, hence no age to rely on. */
@@ -73,8 +73,7 @@ static bool may_fetch(const struct source_url *source, int64_t now, enum source_
 }
 
 /* Puts a document to use, if it is a good one. */
-static enum jwks_error install(struct source_url *source, struct view document, int64_t fetched_at,
-                               struct buf *notes)
+static enum jwks_error install(struct source_url *source, struct view document, int64_t fetched_at, struct buf *notes)
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];
 	struct jwks *jwks = NULL;
@@ -147,11 +146,11 @@ static void read_copy(struct source_url *source, int64_t now, struct buf *notes)
 static void fetch_set(struct source_url *source, int64_t now, struct buf *notes)
 {
 	const struct fetch_options options = {
-		.url = source->url,
-		.proxy = source->proxy,
-		.ca_file = source->ca_file,
-		.loopback_only = source->is_loopback,
-		.timeout = source->options.timeout,
+	        .url = source->url,
+	        .proxy = source->proxy,
+	        .ca_file = source->ca_file,
+	        .loopback_only = source->is_loopback,
+	        .timeout = source->options.timeout,
 	};
 	struct buf document = buf_make(JWKS_MAX_BYTES);
 	const char *fault = fetch(&options, &document);
@@ -190,10 +189,10 @@ static void read_attempts(struct source_url *source, int lock)
 /* Told before the fetch, so that one which never ends counts as well. */
 static void tell_attempt(struct source_url *source, int lock, int64_t now, enum source_need need, struct buf *notes)
 {
-	source->attempts.any = now;
-	if (need == SOURCE_UNKNOWN_KID)
-		source->attempts.unknown_kid = now;
-	if (pwrite(lock, &source->attempts, sizeof(source->attempts), 0) != sizeof(source->attempts))
+	struct attempts attempts = {now, need == SOURCE_UNKNOWN_KID ? now : source->attempts.unknown_kid};
+
+	source->attempts = attempts;
+	if (pwrite(lock, &attempts, sizeof(attempts), 0) != sizeof(attempts))
 		BUF_LIT(notes, "JWKS_URL: the time of the fetch can't be written to STATE_DIR\n");
 }
 

@@ -105,6 +105,9 @@ bool state_dir_open(struct view path, struct view document_root, int *ret, struc
 	} else {
 		if (path.ptr[0] != '/' || path.len >= sizeof(name))
 			return fail(error, "is not an absolute path");
+		/* With a slash behind it the kernel would follow a link after all. */
+		while (path.len > 1 && path.ptr[path.len - 1] == '/')
+			path.len--;
 		memcpy(name, path.ptr, path.len);
 		name[path.len] = '\0';
 		fd = open_folder(AT_FDCWD, name);
@@ -132,7 +135,7 @@ static bool read_all(int fd, struct buf *ret)
 	for (;;) {
 		size_t room = ret->max - ret->len < READ_STEP ? ret->max - ret->len : READ_STEP;
 		/* At the maximum one more byte tells whether the file ends here. */
-		char beyond;
+		char beyond = 0;
 		char *to = room > 0 ? buf_reserve(ret, room) : &beyond;
 		ssize_t got = to ? read(fd, to, room > 0 ? room : 1) : -1;
 

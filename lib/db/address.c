@@ -100,6 +100,18 @@ static bool leaves_the_machine(const struct address *address)
 	return false;
 }
 
+/* libpq would find a bad one at each connect, and call it the database's fault. */
+static bool has_good_ports(const struct address *address)
+{
+	uint64_t number;
+	for (struct view ports = view_of(address_option(address, "port")); !view_is_absent(ports);) {
+		struct view port = view_cut(&ports, ',');
+		if (port.len > 0 && (!view_to_u64(port, 65535, &number) || number == 0))
+			return false;
+	}
+	return true;
+}
+
 static bool require_tls(struct address *address, const struct config *config, struct buf *error)
 {
 	char file[4097];
@@ -131,6 +143,11 @@ static bool settle(struct address *address, const struct config *config, const c
 	if (address_option(address, "service")) {
 		buf_add(error, setting);
 		BUF_LIT(error, ": a service file (also PGSERVICE) is not used; write the address itself");
+		return false;
+	}
+	if (!has_good_ports(address)) {
+		buf_add(error, setting);
+		BUF_LIT(error, ": the port must be a number from 1 to 65535");
 		return false;
 	}
 	/* Encryption by GSSAPI would take the place of TLS, unverified. */

@@ -71,6 +71,7 @@ static const struct reaction {
         {VIEW("55P03"), OUTCOME_DATABASE_BUSY, false, false},       /* lock_not_available */
         {VIEW("53"), OUTCOME_DATABASE_BUSY, false, false},          /* insufficient resources */
         {VIEW("57P"), OUTCOME_DATABASE_UNAVAILABLE, false, true},   /* operator intervention */
+        {VIEW("08"), OUTCOME_DATABASE_UNAVAILABLE, false, true},    /* connection exception, of a pooler */
         {VIEW("26000"), OUTCOME_INTERNAL, true, true},              /* invalid_sql_statement_name: see below */
         {VIEW("42P05"), OUTCOME_INTERNAL, true, true},              /* duplicate_prepared_statement: see below */
         {VIEW("0A000"), OUTCOME_INTERNAL, true, true},              /* a cached plan that the schema outgrew */

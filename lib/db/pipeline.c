@@ -109,21 +109,10 @@ static enum pipeline_end pipeline_next(PGconn *conn, int64_t deadline, PGresult 
 	return PIPELINE_DONE;
 }
 
-/* True when the session is over with this error. A connection that breaks
- * has no SQLSTATE at all. */
-static bool ends_session(const PGresult *result)
+static void keep_sqlstate(const char *sqlstate, struct pipeline_fault *fault)
 {
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	return !sqlstate || strncmp(sqlstate, "08", 2) == 0 ||
-	       (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
-}
-
-static void keep_sqlstate(const PGresult *result, struct pipeline_fault *fault)
-{
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	/* The first error is the cause; later ones follow from it. */
-	if (sqlstate && strlen(sqlstate) == 5 && fault->sqlstate[0] == '\0')
+	if (strlen(sqlstate) == 5 && fault->sqlstate[0] == '\0')
 		memcpy(fault->sqlstate, sqlstate, 6);
 }
 
@@ -133,8 +122,13 @@ static enum pipeline_end pipeline_take(const struct command *command, PGresult *
 {
 	ExecStatusType status = PQresultStatus(*result);
 	if (status == PGRES_FATAL_ERROR) {
-		keep_sqlstate(*result, fault);
-		return ends_session(*result) ? PIPELINE_LOST : PIPELINE_REFUSED;
+		/* libpq's own error, a broken connection, has none. One that the
+		 * server ends has first the server's error, then that one. */
+		const char *sqlstate = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
+		if (!sqlstate)
+			return PIPELINE_LOST;
+		keep_sqlstate(sqlstate, fault);
+		return PIPELINE_REFUSED;
 	}
 	/* After an error the rest is only skipped. */
 	if (status == PGRES_PIPELINE_ABORTED)

@@ -64,9 +64,17 @@ static enum path_error path_split(struct arena *arena, struct view path, struct 
 	return PATH_OK;
 }
 
+enum { BASE_MAX = 16 };
+
+bool request_base_path_valid(struct arena *arena, struct view base_path)
+{
+	struct view segments[BASE_MAX];
+	size_t count;
+	return base_path.len == 0 || path_split(arena, base_path, segments, BASE_MAX, &count) == PATH_OK;
+}
+
 static enum path_error path_read(struct arena *arena, struct view path, struct view base_path, struct request *request)
 {
-	enum { BASE_MAX = 16 };
 	struct view base[BASE_MAX];
 	size_t base_count = 0;
 	if (base_path.len > 0) {

@@ -57,6 +57,10 @@ struct request {
 /* "GET", or "OTHER". */
 struct view request_method_name(enum method method);
 
+/* Can it stand before our paths: "", or "/" and segments as a request has them,
+ * without a "/" at the end. What it took of the arena stays taken. */
+CHECKED bool request_base_path_valid(struct arena *arena, struct view base_path);
+
 /* Reads everything but the body. `base_path` is BASE_PATH, "" for none; its
  * segments are compared decoded. False: the arena is full. */
 CHECKED bool request_read(const struct transport *transport, struct arena *arena, struct view base_path,

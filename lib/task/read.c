@@ -3,11 +3,6 @@
 #include "base/utf8.h"
 #include "task/task.h"
 
-/* From 0001-01-01T00:00:00Z to the last microsecond of 9999: an offset can
- * carry a year that may be written past these. */
-#define DUE_DATE_FIRST INT64_C(-62135596800000000)
-#define DUE_DATE_LAST INT64_C(253402300799999999)
-
 struct reading {
 	struct task_input input;
 	unsigned members; /* that were read, as enum task_member */
@@ -102,7 +97,7 @@ static void read_due_date(struct reading *reading, const cJSON *node)
 		return;
 	if (!cJSON_IsString(node)) {
 		refuse(reading, "The due date must be a string or null.", "string_type");
-	} else if (!clock_parse(json_text(node), &instant) || instant < DUE_DATE_FIRST || instant > DUE_DATE_LAST) {
+	} else if (!clock_parse(json_text(node), &instant)) {
 		refuse(reading,
 		       "The due date must be an RFC 3339 date and time with an offset, such as 2026-01-31T08:00:00Z.",
 		       "date_time");

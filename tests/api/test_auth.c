@@ -45,7 +45,8 @@ static int64_t now_in_seconds(void)
 /* A signed token of these claims beside iss and aud, that expires at `exp`. */
 static const char *token_with(const char *claims, int64_t exp)
 {
-	return api_token_of(ask_format("{\"iss\":\"" API_ORIGIN "\",\"aud\":[\"" API_ORIGIN "\"],\"exp\":%" PRId64 ",%s}", exp, claims));
+	return api_token_of(ask_format(
+	        "{\"iss\":\"" API_ORIGIN "\",\"aud\":[\"" API_ORIGIN "\"],\"exp\":%" PRId64 ",%s}", exp, claims));
 }
 
 Test(auth, finds_a_good_token_valid_and_says_whose_and_until_when)
@@ -55,7 +56,8 @@ Test(auth, finds_a_good_token_valid_and_says_whose_and_until_when)
 	clock_format_seconds(exp * CLOCK_SECOND, until);
 	const struct answer *answer = ask("POST", "/auth/validate", token_with("\"sub\":\"anna\"", exp), NULL);
 	cr_expect_eq(answer->status, 200);
-	cr_expect(view_equal(answer->body, view_of(ask_format("{\"valid\":true,\"user_id\":\"anna\",\"expires_at\":\"%s\"}", until))),
+	cr_expect(view_equal(answer->body,
+	                     view_of(ask_format("{\"valid\":true,\"user_id\":\"anna\",\"expires_at\":\"%s\"}", until))),
 	          "%.*s", VIEW_ARGS(answer->body));
 	cr_expect(view_is_absent(answer_header(answer, "WWW-Authenticate")));
 }
@@ -76,14 +78,17 @@ Test(auth, answers_who_i_am_from_the_claims)
 	        {"\"sub\":\"anna\",\"email\":\"\",\"name\":\"\"", "{\"id\":\"anna\",\"email\":\"\",\"name\":\"\"}"},
 	        {"\"sub\":\"a\\\"b\",\"name\":\"</script>\\u0001\\n\"",
 	         "{\"id\":\"a\\\"b\",\"email\":null,\"name\":\"</script>\\u0001\\n\"}"},
-	        {"\"sub\":\"anna\",\"id\":\"berta\",\"userId\":\"berta\"", "{\"id\":\"anna\",\"email\":null,\"name\":null}"},
-	        {"\"sub\":\"\xC3\xA9\",\"name\":\"\\ud83e\\udd5b\"", "{\"id\":\"\xC3\xA9\",\"email\":null,\"name\":\"\xF0\x9F\xA5\x9B\"}"},
+	        {"\"sub\":\"anna\",\"id\":\"berta\",\"userId\":\"berta\"",
+	         "{\"id\":\"anna\",\"email\":null,\"name\":null}"},
+	        {"\"sub\":\"\xC3\xA9\",\"name\":\"\\ud83e\\udd5b\"",
+	         "{\"id\":\"\xC3\xA9\",\"email\":null,\"name\":\"\xF0\x9F\xA5\x9B\"}"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct answer *answer = ask("GET", "/auth/me", token_with(cases[i].claims, exp), NULL);
 		const char *expected = ask_format("{\"user\":%s,\"expires_at\":\"%s\"}", cases[i].user, until);
 		cr_expect_eq(answer->status, 200, "%s", cases[i].claims);
-		cr_expect(view_equal(answer->body, view_of(expected)), "%.*s is not %s", VIEW_ARGS(answer->body), expected);
+		cr_expect(view_equal(answer->body, view_of(expected)), "%.*s is not %s", VIEW_ARGS(answer->body),
+		          expected);
 		answer_json(answer);
 	}
 }
@@ -115,10 +120,12 @@ Test(auth, gives_every_bad_token_the_same_verdict)
 {
 	struct attack attack;
 	for (size_t i = 0; api_attack(i, "anna", &attack); i++) {
-		expect_verdict_invalid(ask("POST", "/auth/validate", attack.token, NULL), CHALLENGE_INVALID, attack.name);
+		expect_verdict_invalid(ask("POST", "/auth/validate", attack.token, NULL), CHALLENGE_INVALID,
+		                       attack.name);
 		const struct answer *me = ask("GET", "/auth/me", attack.token, NULL);
 		expect_problem(me, 401, attack.expired ? "token_expired" : "unauthorized", attack.name);
-		cr_expect(view_equal(answer_header(me, "WWW-Authenticate"), VIEW(CHALLENGE_INVALID)), "%s", attack.name);
+		cr_expect(view_equal(answer_header(me, "WWW-Authenticate"), VIEW(CHALLENGE_INVALID)), "%s",
+		          attack.name);
 	}
 }
 
@@ -138,14 +145,16 @@ Test(auth, names_an_expired_token_only_when_its_signature_was_good)
 Test(auth, names_no_token_expired_that_was_never_good)
 {
 	int64_t long_ago = now_in_seconds() - 3600;
-	expect_problem(ask("GET", "/auth/me", token_with("\"email\":\"anna@" PRIVATE ".example\",\"userId\":\"anna\"", long_ago), NULL), 401,
-	               "unauthorized", "without sub");
 	expect_problem(ask("GET", "/auth/me",
-	                   api_token_of(ask_format("{\"sub\":\"anna\",\"iss\":\"https://evil.example\",\"aud\":\"" API_ORIGIN
-	                                           "\",\"exp\":%" PRId64 "}",
-	                                           long_ago)),
-	                   NULL),
-	               401, "unauthorized", "of another issuer");
+	                   token_with("\"email\":\"anna@" PRIVATE ".example\",\"userId\":\"anna\"", long_ago), NULL),
+	               401, "unauthorized", "without sub");
+	expect_problem(
+	        ask("GET", "/auth/me",
+	            api_token_of(ask_format("{\"sub\":\"anna\",\"iss\":\"https://evil.example\",\"aud\":\"" API_ORIGIN
+	                                    "\",\"exp\":%" PRId64 "}",
+	                                    long_ago)),
+	            NULL),
+	        401, "unauthorized", "of another issuer");
 }
 
 Test(auth, allows_clocks_the_leeway_and_no_more)
@@ -154,7 +163,10 @@ Test(auth, allows_clocks_the_leeway_and_no_more)
 		const char *leeway;
 		int64_t ago;
 		int status;
-	} cases[] = {{"JWT_LEEWAY=30", 10, 200}, {"JWT_LEEWAY=30", 31, 401}, {"JWT_LEEWAY=0", 1, 401}, {"JWT_LEEWAY=60", 40, 200}};
+	} cases[] = {{"JWT_LEEWAY=30", 10, 200},
+	             {"JWT_LEEWAY=30", 31, 401},
+	             {"JWT_LEEWAY=0", 1, 401},
+	             {"JWT_LEEWAY=60", 40, 200}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		auth = responder_start("auth", api_settings((const char *const[]){cases[i].leeway, NULL}));
 		const char *token = token_with("\"sub\":\"anna\"", now_in_seconds() - cases[i].ago);
@@ -174,17 +186,20 @@ Test(auth, refuses_two_credentials)
 Test(auth, refuses_a_token_in_the_address)
 {
 	const char *token = api_token("anna");
-	static const char *const queries[] = {"access_token=%s", "a=b&access_token=%s", "access_token", "access_token=", "&access_token=%s&"};
+	static const char *const queries[] = {"access_token=%s", "a=b&access_token=%s", "access_token",
+	                                      "access_token=", "&access_token=%s&"};
 	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
 		for (int with_header = 0; with_header < 2; with_header++) {
 			struct view pattern = view_of(queries[i]);
 			size_t at = view_find(pattern, '%');
-			const char *query = at < pattern.len ? ask_format("%.*s%s%s", (int)at, pattern.ptr, token, pattern.ptr + at + 2)
+			const char *query = at < pattern.len ? ask_format("%.*s%s%s", (int)at, pattern.ptr, token,
+			                                                  pattern.ptr + at + 2)
 			                                     : queries[i];
 			const char *header = with_header ? token : NULL;
-			expect_problem(ask("GET", ask_format("/auth/me?%s", query), header, NULL), 400, "token_in_query", queries[i]);
-			expect_problem(ask("POST", ask_format("/auth/validate?%s", query), header, NULL), 400, "token_in_query",
-			               queries[i]);
+			expect_problem(ask("GET", ask_format("/auth/me?%s", query), header, NULL), 400,
+			               "token_in_query", queries[i]);
+			expect_problem(ask("POST", ask_format("/auth/validate?%s", query), header, NULL), 400,
+			               "token_in_query", queries[i]);
 		}
 	/* another name is no token */
 	cr_expect_eq(ask("GET", "/auth/me?access_token_x=1&xaccess_token=2", token, NULL)->status, 200);
@@ -209,7 +224,8 @@ Test(auth, takes_no_token_from_anywhere_but_the_authorization_header)
 	                   .body = ask_format("access_token=%s", token),
 	                   .type = "application/x-www-form-urlencoded"};
 	expect_verdict_invalid(responder_ask(auth, &form), CHALLENGE, "a form");
-	form = (struct ask){.method = "POST", .target = "/auth/validate", .body = ask_format("{\"token\":\"%s\"}", token)};
+	form = (struct ask){
+	        .method = "POST", .target = "/auth/validate", .body = ask_format("{\"token\":\"%s\"}", token)};
 	expect_verdict_invalid(responder_ask(auth, &form), CHALLENGE, "JSON");
 }
 
@@ -219,7 +235,10 @@ Test(auth, reads_no_body_and_stumbles_over_none)
 	struct buf blanks = buf_make(1024 * 1024);
 	while (blanks.len < 300 * 1000)
 		BUF_LIT(&blanks, "{\"not\" json");
-	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna"), .body = ask_keep(buf_view(&blanks))};
+	struct ask ask = {.method = "POST",
+	                  .target = "/auth/validate",
+	                  .token = api_token("anna"),
+	                  .body = ask_keep(buf_view(&blanks))};
 	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
 	buf_destroy(&blanks);
 }
@@ -233,7 +252,8 @@ Test(auth, takes_a_token_up_to_seven_kibibytes)
 		const char *token;
 		do {
 			char *name = ask_format("%*s", (int)fill, "");
-			token = token_with(ask_format("\"sub\":\"anna\",\"name\":\"%s\"", name), now_in_seconds() + 600);
+			token = token_with(ask_format("\"sub\":\"anna\",\"name\":\"%s\"", name),
+			                   now_in_seconds() + 600);
 			fill += fill == 0 ? (wanted - strlen(token)) / 4 * 3 - 8 : 1;
 		} while (strlen(token) < wanted - 2);
 		cr_assert_leq(strlen(token), wanted);
@@ -243,9 +263,10 @@ Test(auth, takes_a_token_up_to_seven_kibibytes)
 
 Test(auth, keeps_to_its_own_paths)
 {
-	static const char *const targets[] = {"/auth",       "/auth/",          "/auth/me/",    "/auth//me",  "/AUTH/me",
-	                                      "/auth/login", "/api/auth/me",    "/auth/me%2F",  "/auth/%6De/x", "/auth/./me",
-	                                      "/health",     "/api/anna/tasks", "/auth/me%00"};
+	static const char *const targets[] = {"/auth",        "/auth/",      "/auth/me/",    "/auth//me",
+	                                      "/AUTH/me",     "/auth/login", "/api/auth/me", "/auth/me%2F",
+	                                      "/auth/%6De/x", "/auth/./me",  "/health",      "/api/anna/tasks",
+	                                      "/auth/me%00"};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
 		expect_problem(ask("GET", targets[i], api_token("anna"), NULL), 404, "not_found", targets[i]);
 	cr_expect_eq(ask("GET", "/auth/%6D%65", api_token("anna"), NULL)->status, 200, "the same path, decoded once");

@@ -114,8 +114,8 @@ Test(tasks, creates_a_task_of_a_title_alone_with_every_default)
 
 Test(tasks, has_the_ten_members_of_the_contract_in_their_order_and_no_other)
 {
-	static const char *const names[] = {"id",       "user_id", "title",      "description", "completed", "priority",
-	                                    "due_date", "tags",    "created_at", "updated_at"};
+	static const char *const names[] = {"id",       "user_id",  "title", "description", "completed",
+	                                    "priority", "due_date", "tags",  "created_at",  "updated_at"};
 	size_t i = 0;
 	const cJSON *member;
 	cJSON_ArrayForEach(member, answer_json(create("milk", "")))
@@ -172,8 +172,12 @@ Test(tasks, keeps_a_title_as_it_was_but_for_blanks_around_it)
 	        {"a", NULL},
 	        {"  a  b  ", "a  b"},
 	        {"\\t\\n a \\r\\n", "a"},
-	        {"\xC2\xA0" "a\xE2\x80\x83\xE3\x80\x80", "a"},
-	        {"\xF0\x9F\xA5\x9B \xE7\x89\x9B\xE4\xB9\xB3 M\xC3\xBC" "sli", NULL},
+	        {"\xC2\xA0"
+	         "a\xE2\x80\x83\xE3\x80\x80",
+	         "a"},
+	        {"\xF0\x9F\xA5\x9B \xE7\x89\x9B\xE4\xB9\xB3 M\xC3\xBC"
+	         "sli",
+	         NULL},
 	        {"\\ud83e\\udd5b", "\xF0\x9F\xA5\x9B"},
 	        {"\\u00e9", "\xC3\xA9"},
 	        {"'; DROP TABLE todo.task; --", NULL},
@@ -206,8 +210,8 @@ Test(tasks, counts_characters_and_not_bytes)
 			const char *text = repeat(cases[i].unit, cases[i].most + over);
 			const char *body = title ? ask_format("{\"title\":\"%s\"}", text)
 			                         : ask_format("{\"title\":\"x\",\"%s\":\"%s\"}", cases[i].name, text);
-			cr_expect_eq(ask_anna("POST", "/api/anna/tasks", body)->status, over ? 422 : 201, "%s of %zu", cases[i].name,
-			             cases[i].most + over);
+			cr_expect_eq(ask_anna("POST", "/api/anna/tasks", body)->status, over ? 422 : 201, "%s of %zu",
+			             cases[i].name, cases[i].most + over);
 		}
 }
 
@@ -269,7 +273,8 @@ Test(tasks, serves_users_of_any_name)
 Test(tasks, puts_the_base_path_before_a_location)
 {
 	struct responder *below = responder_start(
-	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "BASE_PATH=/~ann/todo", NULL}));
+	        "tasks",
+	        api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "BASE_PATH=/~ann/todo", NULL}));
 	struct ask ask = {.method = "POST",
 	                  .target = "/~ann/todo/api/anna/tasks",
 	                  .token = api_token("anna"),
@@ -302,8 +307,8 @@ Test(tasks, lists_the_newest_first_and_nobody_elses)
 	/* a change moves nothing */
 	first = ask_anna("PATCH", at(first, "/complete"), NULL);
 	const struct answer *list = ask_anna("GET", "/api/anna/tasks", NULL);
-	cr_expect(view_equal(list->body, view_of(ask_format("[%.*s,%.*s,%.*s]", VIEW_ARGS(third->body), VIEW_ARGS(second->body),
-	                                                    VIEW_ARGS(first->body)))),
+	cr_expect(view_equal(list->body, view_of(ask_format("[%.*s,%.*s,%.*s]", VIEW_ARGS(third->body),
+	                                                    VIEW_ARGS(second->body), VIEW_ARGS(first->body)))),
 	          "%.*s", VIEW_ARGS(list->body));
 }
 
@@ -323,9 +328,10 @@ Test(tasks, lists_a_thousand_tasks_whole)
 
 Test(tasks, replaces_all_members_and_gives_absent_ones_their_defaults)
 {
-	const struct answer *made =
-	        create("old", ",\"description\":\"d\",\"completed\":true,\"priority\":\"high\",\"due_date\":\"2026-01-31T08:00:00Z\","
-	                      "\"tags\":[\"a\",\"b\"]");
+	const struct answer *made = create(
+	        "old",
+	        ",\"description\":\"d\",\"completed\":true,\"priority\":\"high\",\"due_date\":\"2026-01-31T08:00:00Z\","
+	        "\"tags\":[\"a\",\"b\"]");
 	const struct answer *put = ask_anna("PUT", at(made, ""), api_task("new", ""));
 	cr_assert_eq(put->status, 200, "%.*s", VIEW_ARGS(put->body));
 	cr_expect(view_equal(answer_text(put, "id"), answer_text(made, "id")));
@@ -354,8 +360,13 @@ Test(tasks, sets_and_toggles_the_mark_and_nothing_else)
 		const char *body; /* NULL: none at all */
 		const char *completed;
 	} steps[] = {
-	        {"{\"completed\":true}", "true"}, {"{\"completed\":true}", "true"},   {"{\"completed\":false}", "false"},
-	        {"{\"completed\":false}", "false"}, {NULL, "true"}, {NULL, "false"}, {NULL, "true"},
+	        {"{\"completed\":true}", "true"},
+	        {"{\"completed\":true}", "true"},
+	        {"{\"completed\":false}", "false"},
+	        {"{\"completed\":false}", "false"},
+	        {NULL, "true"},
+	        {NULL, "false"},
+	        {NULL, "true"},
 	};
 	int64_t last = instant(made, "updated_at");
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -437,8 +448,9 @@ Test(tasks, gives_every_change_a_later_time)
 	const struct answer *made = create("milk", "");
 	int64_t last = instant(made, "updated_at");
 	for (int i = 0; i < 60; i++) {
-		const struct answer *answer = i % 3 ? ask_anna("PATCH", at(made, "/complete"), i % 2 ? NULL : "{\"completed\":true}")
-		                                    : ask_anna("PUT", at(made, ""), api_task("milk", ""));
+		const struct answer *answer =
+		        i % 3 ? ask_anna("PATCH", at(made, "/complete"), i % 2 ? NULL : "{\"completed\":true}")
+		              : ask_anna("PUT", at(made, ""), api_task("milk", ""));
 		int64_t now = instant(answer, "updated_at");
 		cr_assert_gt(now, last);
 		last = now;
@@ -471,14 +483,15 @@ Test(tasks, answers_for_a_foreign_task_as_for_one_that_is_missing)
 	cr_assert_eq(foreign->status, 201);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct answer *theirs = ask_anna(cases[i].method, at(foreign, cases[i].below), cases[i].body);
-		const struct answer *none =
-		        ask_anna(cases[i].method, ask_format("/api/anna/tasks/" MISSING "%s", cases[i].below), cases[i].body);
+		const struct answer *none = ask_anna(
+		        cases[i].method, ask_format("/api/anna/tasks/" MISSING "%s", cases[i].below), cases[i].body);
 		cr_expect_eq(theirs->status, 404, "%s", cases[i].method);
 		cr_expect(view_equal(answer_without_id(theirs), answer_without_id(none)), "%s: %.*s", cases[i].method,
 		          VIEW_ARGS(answer_without_id(theirs)));
 	}
 	struct view id = answer_text(foreign, "id");
-	const struct answer *untouched = ask_as("berta", "GET", ask_format("/api/berta/tasks/%.*s", VIEW_ARGS(id)), NULL);
+	const struct answer *untouched =
+	        ask_as("berta", "GET", ask_format("/api/berta/tasks/%.*s", VIEW_ARGS(id)), NULL);
 	cr_expect(view_equal(untouched->body, foreign->body));
 }
 
@@ -512,7 +525,9 @@ Test(tasks, answers_options_the_same_for_everybody)
 		for (int j = 0; j < 3; j++) {
 			struct ask ask = {.method = "OPTIONS",
 			                  .target = cases[i].target,
-			                  .token = j == 0 ? NULL : j == 1 ? api_token("anna") : "bad"};
+			                  .token = j == 0   ? NULL
+			                           : j == 1 ? api_token("anna")
+			                                    : "bad"};
 			const struct answer *answer = responder_ask(tasks, &ask);
 			cr_expect_eq(answer->status, 204);
 			cr_expect(view_equal(answer_header(answer, "Allow"), view_of(cases[i].allow)));
@@ -568,11 +583,12 @@ Test(tasks, refuses_what_is_no_strict_json)
 	        "// comment\n{\"title\":\"x\"}",
 	        "title=x",
 	        " ",
-	        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+	        "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]",
 	};
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		expect_problem(ask_anna("POST", "/api/anna/tasks", bodies[i]), 400, "body_malformed", bodies[i]);
-		expect_problem(ask_anna("PUT", "/api/anna/tasks/" MISSING, bodies[i]), 400, "body_malformed", bodies[i]);
+		expect_problem(ask_anna("PUT", "/api/anna/tasks/" MISSING, bodies[i]), 400, "body_malformed",
+		               bodies[i]);
 	}
 	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
@@ -620,7 +636,8 @@ Test(tasks, names_each_bad_member_by_its_place)
 	        {"{\"title\":\"x\",\"tags\":[\"a\",\"b\",\"a\"]}", "{\"loc\":[\"body\",\"tags\",2],"},
 	        {"{\"title\":\"x\",\"tags\":[\"\"]}", "{\"loc\":[\"body\",\"tags\",0],"},
 	        {"{\"title\":\"x\",\"tags\":[\"a\\nb\"]}", "{\"loc\":[\"body\",\"tags\",0],"},
-	        {"{\"title\":\"x\",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\","
+	        {"{\"title\":\"x\",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\","
+	         "\"12\",\"13\",\"14\","
 	         "\"15\",\"16\",\"17\",\"18\",\"19\",\"20\",\"21\"]}",
 	         "{\"loc\":[\"body\",\"tags\"],"},
 	        {ask_format("{\"title\":\"x\",\"tags\":[\"%s\"]}", repeat("a", 51)), "{\"loc\":[\"body\",\"tags\",0],"},
@@ -640,8 +657,8 @@ Test(tasks, names_each_bad_member_by_its_place)
 			                                  : ask_anna("POST", "/api/anna/tasks", cases[i].body);
 			expect_problem(answer, 422, "invalid", cases[i].body);
 			const char *expected = ask_format("\"errors\":[%s\"msg\":", cases[i].error);
-			cr_expect_not_null(memmem(answer->body.ptr, answer->body.len, expected, strlen(expected)), "%s: %.*s",
-			                   cases[i].body, VIEW_ARGS(answer->body));
+			cr_expect_not_null(memmem(answer->body.ptr, answer->body.len, expected, strlen(expected)),
+			                   "%s: %.*s", cases[i].body, VIEW_ARGS(answer->body));
 		}
 	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
@@ -716,12 +733,14 @@ Test(tasks, takes_bodies_in_records_of_any_size)
 Test(tasks, lets_a_page_of_an_allowed_origin_read_errors_too)
 {
 	struct responder *shared = responder_start(
-	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url),
-	                                                    "CORS_ORIGINS=https://app.example,http://localhost:3000", NULL}));
+	        "tasks",
+	        api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url),
+	                                           "CORS_ORIGINS=https://app.example,http://localhost:3000", NULL}));
 	static const char *const origins[] = {"HTTP_ORIGIN=https://app.example", "HTTP_ORIGIN=https://evil.example"};
 	for (int allowed = 1; allowed >= 0; allowed--)
 		for (int i = 0; i < 4; i++) {
-			const char *const params[] = {origins[!allowed], i == 3 ? "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT" : NULL, NULL};
+			const char *const params[] = {origins[!allowed],
+			                              i == 3 ? "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT" : NULL, NULL};
 			struct ask ask = {.method = i == 3 ? "OPTIONS" : "GET",
 			                  .target = i == 2 ? "/api/anna/nothing" : "/api/anna/tasks",
 			                  .token = i == 0 ? api_token("anna") : NULL,
@@ -730,10 +749,12 @@ Test(tasks, lets_a_page_of_an_allowed_origin_read_errors_too)
 			const struct answer *answer = responder_ask(shared, &ask);
 			cr_expect_eq(answer->status, statuses[i], "%d", i);
 			struct view told = answer_header(answer, "Access-Control-Allow-Origin");
-			cr_expect(view_equal(told, allowed ? VIEW("https://app.example") : ABSENT), "%d: %.*s", i, VIEW_ARGS(told));
+			cr_expect(view_equal(told, allowed ? VIEW("https://app.example") : ABSENT), "%d: %.*s", i,
+			          VIEW_ARGS(told));
 			cr_expect(view_equal(answer_header(answer, "Cross-Origin-Resource-Policy"),
 			                     allowed ? VIEW("cross-origin") : VIEW("same-origin")));
-			cr_expect_eq(!view_is_absent(answer_header(answer, "Access-Control-Allow-Methods")), allowed && i == 3);
+			cr_expect_eq(!view_is_absent(answer_header(answer, "Access-Control-Allow-Methods")),
+			             allowed && i == 3);
 			cr_expect(view_is_absent(answer_header(answer, "Access-Control-Allow-Credentials")));
 		}
 }
@@ -750,8 +771,9 @@ Test(tasks, gives_each_answer_a_request_id_of_its_own)
 
 Test(tasks, asks_for_strict_transport_on_tls_alone)
 {
-	struct responder *strict =
-	        responder_start("tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "HSTS_MAX_AGE=600", NULL}));
+	struct responder *strict = responder_start(
+	        "tasks",
+	        api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "HSTS_MAX_AGE=600", NULL}));
 	static const struct {
 		const char *param;
 		bool told;
@@ -769,9 +791,13 @@ Test(tasks, asks_for_strict_transport_on_tls_alone)
 /* Host and its like would let a client write our links. */
 Test(tasks, reads_no_header_that_a_client_could_forge_an_address_with)
 {
-	const char *const params[] = {"HTTP_HOST=evil.example", "HTTP_X_FORWARDED_HOST=evil.example",
-	                              "HTTP_FORWARDED=host=evil.example", "SERVER_NAME=evil.example",
-	                              "HTTP_X_FORWARDED_PREFIX=/evil", "HTTP_X_ORIGINAL_URL=/evil.example", NULL};
+	const char *const params[] = {"HTTP_HOST=evil.example",
+	                              "HTTP_X_FORWARDED_HOST=evil.example",
+	                              "HTTP_FORWARDED=host=evil.example",
+	                              "SERVER_NAME=evil.example",
+	                              "HTTP_X_FORWARDED_PREFIX=/evil",
+	                              "HTTP_X_ORIGINAL_URL=/evil.example",
+	                              NULL};
 	struct ask ask = {.method = "POST",
 	                  .target = "/api/anna/tasks",
 	                  .token = api_token("anna"),

@@ -247,6 +247,60 @@ JOURNEY(ps256, apache, "PS256")
 JOURNEY(hs256, lighttpd, "HS256")
 JOURNEY(hs256, apache, "HS256")
 
+/* ---- which paths are whose ---- */
+
+/* A responder's answers have an id, and Better Auth's have none. */
+static void expect_answered_by_responder(const char *target, bool by_responder, int status)
+{
+	struct http_answer answer;
+	enum http_result result =
+	        http_ask(stack_port(&stack), &(struct http_ask){.method = "GET", .target = target}, &answer);
+	cr_assert_eq(result, HTTP_OK, "%s: %s", target, http_result_text(result));
+	cr_expect_eq(view_is_absent(http_header(&answer, VIEW("X-Request-Id"), 0)), !by_responder, "%s", target);
+	cr_expect_eq(answer.status, status, "%s: %d", target, answer.status);
+	http_answer_destroy(&answer);
+}
+
+static void keeps_paths_apart(const char *name, const char *server)
+{
+	up(name, (const char *const[]){server, "ISSUER_RATE_LIMIT=off", NULL});
+	expect_answered_by_responder("/api/auth/ok", false, 200);
+	expect_answered_by_responder("/api/auth/jwks", false, 200);
+	expect_answered_by_responder("/api/auth/nothing", false, 404);
+	expect_answered_by_responder("/api/auth/tasks", false, 404);
+	expect_answered_by_responder("/api/authx/tasks", true, 401);
+	expect_answered_by_responder("/api/Auth/tasks", true, 401);
+	expect_answered_by_responder("/api/a/tasks", true, 401);
+	expect_answered_by_responder("/auth/jwks", true, 404);
+	/* Both servers look at a path without its dots; a responder looks at what was sent. */
+	expect_answered_by_responder("/api/auth/../a/tasks", true, 404);
+	expect_answered_by_responder("/api/auth/%2e%2e/a/tasks", true, 404);
+
+	/* Who signs does not depend on what a client says of itself. */
+	struct reply reply = reply_to(&(struct http_ask){
+	        .method = "POST",
+	        .target = "/api/auth/sign-up/email",
+	        .headers = text("Origin: %s\r\nX-Forwarded-Host: attacker.example\r\nX-Forwarded-Proto: https\r\n"
+	                        "Forwarded: host=attacker.example;proto=https\r\n",
+	                        stack_value(&stack, "BASE_URL")),
+	        .body = "{\"email\":\"a@example.com\",\"password\":\"correct horse battery\",\"name\":\"a\"}",
+	});
+	cr_assert_eq(reply.status, 200);
+	struct user user = {.session = member(reply, "token")};
+	cr_expect_eq(ask("GET", "/auth/me", token_of(&user), NULL).status, 200);
+	down();
+}
+
+Test(issuer, has_api_auth_and_nothing_else_through_lighttpd)
+{
+	keeps_paths_apart("issuer-l-paths", "SERVER=lighttpd");
+}
+
+Test(issuer, has_api_auth_and_nothing_else_through_apache)
+{
+	keeps_paths_apart("issuer-a-paths", "SERVER=apache");
+}
+
 /* ---- what Better Auth signs that is no access token ---- */
 
 /* The value of the cookie of that name that the answer sets; NULL: none. */

@@ -168,6 +168,63 @@ static void run(const char *server, struct stack *stack)
 	arena_destroy(&arena);
 }
 
+/* ---- no endpoint without a probe ---- */
+
+/* Do the segments fit, a route's "{…}" to anything? */
+static bool path_fits(struct view route, struct view target)
+{
+	target = view_cut(&target, '?');
+	while (!view_is_absent(route) && !view_is_absent(target)) {
+		struct view expected = view_cut(&route, '/');
+		struct view actual = view_cut(&target, '/');
+		if (!view_starts(expected, VIEW("{")) && !view_equal(expected, actual))
+			return false;
+	}
+	return view_is_absent(route) && view_is_absent(target);
+}
+
+/* Does the probe ask for this route, and expect it to go well? */
+static bool asks_for(const struct probe *probe, const struct route_row *row, struct view method)
+{
+	bool asks = false;
+	for (size_t i = 0; i < probe->count; i++) {
+		struct view text = probe->steps[i].text;
+		if (view_equal(probe->steps[i].word, VIEW("ask")))
+			asks = view_equal(view_cut(&text, ' '), method) && path_fits(row->path, view_cut(&text, ' '));
+		else if (view_equal(probe->steps[i].word, VIEW("<")))
+			return asks && view_starts(text, VIEW("2"));
+	}
+	return false;
+}
+
+static const struct {
+	struct view method;
+	enum route route;
+} rows[] = {
+#define ROUTE(NAME, METHOD, path, PROGRAM, GUARD, BODY) {VIEW(#METHOD), ROUTE_##NAME},
+#include "http/routes.def"
+#undef ROUTE
+};
+
+Test(probes, ask_for_every_route)
+{
+	struct buf text = probes_read();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct route_row *row = route_row(rows[i].route);
+		struct view rest = buf_view(&text);
+		struct probe probe;
+		bool asked = false;
+		int line = 1;
+		int bad;
+		while (!asked && probe_next(&rest, &line, &probe, &bad))
+			asked = asks_for(&probe, row, rows[i].method);
+		cr_expect(asked, "no probe for %.*s %.*s", VIEW_ARGS(rows[i].method), VIEW_ARGS(row->path));
+	}
+	buf_destroy(&text);
+}
+
+/* ---- one server after the other ---- */
+
 static void ask_all(const char *server, const char *name)
 {
 	char setting[64];

@@ -193,12 +193,6 @@ Test(run, a_second_run_keeps_the_data_and_the_port)
 	char *address = strdup(stack_value(&stack, "BASE_URL"));
 	char *programs = strdup(stack_value(&stack, "PROGRAMS"));
 	char *token = token_for(issuer, &stack);
-	cr_expect_eq(status_of(&stack, &(struct http_ask){.method = "PUT",
-	                                                  .target = "/api/somebody/tasks/"
-	                                                            "01234567-89ab-7cde-8f01-23456789abcd",
-	                                                  .token = token,
-	                                                  .body = "{}"}),
-	             422);
 	cr_expect_eq(status_of(&stack, &(struct http_ask){.method = "POST",
 	                                                  .target = "/api/somebody/tasks",
 	                                                  .token = token,
@@ -232,6 +226,87 @@ Test(run, a_second_run_keeps_the_data_and_the_port)
 	free(token);
 	issuer_free(issuer);
 	stack_destroy(&stack);
+}
+
+/* ---- in the foreground ---- */
+
+/* Reads on until `text` has been printed. False: the output ended before. */
+static bool read_until(int output, struct buf *printed, const char *text)
+{
+	while (!printed->ptr || !memmem(printed->ptr, printed->len, text, strlen(text))) {
+		char *room = buf_reserve(printed, TEXT_MAX);
+		ssize_t got = room ? read(output, room, TEXT_MAX) : 0;
+		if (got <= 0)
+			return false;
+		printed->len += (size_t)got;
+	}
+	return true;
+}
+
+/* What a shell prints for that line. */
+static void paste(struct view line, struct buf *ret)
+{
+	char *command = strndup(line.ptr, line.len);
+	FILE *shell = popen(command, "r");
+	cr_assert_not_null(shell);
+	for (size_t got = 1; got > 0; ret->len += got) {
+		char *room = buf_reserve(ret, TEXT_MAX);
+		cr_assert_not_null(room);
+		got = fread(room, 1, TEXT_MAX, shell);
+	}
+	cr_expect_eq(pclose(shell), 0, "%s", command);
+	buf_add_char(ret, '\0');
+	free(command);
+}
+
+static void run_in_the_foreground(const char *name, const char *server, const char *issuer)
+{
+	static const char *const wanted[] = {"[]", "\"title\":\"Buy milk\"", "[{\"id\":"};
+	struct stack stack = stack_make(name, (const char *const[]){server, issuer, NULL});
+	struct buf printed = buf_make(256 * 1024);
+	int output;
+	pid_t pid = stack_begin(&stack, (const char *const[]){"make", "--no-print-directory", "run", NULL}, &output);
+	cr_assert_gt(pid, 0);
+	cr_expect(read_until(output, &printed, "Ctrl-C stops"), "%.*s", VIEW_ARGS(buf_view(&printed)));
+
+	size_t pasted = 0;
+	for (struct view rest = buf_view(&printed); rest.len > 0;) {
+		struct view line = view_cut(&rest, '\n');
+		if (!view_starts(line, VIEW("curl ")))
+			continue;
+		struct buf said = buf_make(TEXT_MAX * 4);
+		cr_assert_lt(pasted, sizeof wanted / sizeof *wanted);
+		paste(line, &said);
+		cr_expect(strstr(said.ptr, wanted[pasted]) != NULL, "%.*s: %s", VIEW_ARGS(line), said.ptr);
+		buf_destroy(&said);
+		pasted++;
+	}
+	cr_expect_eq(pasted, sizeof wanted / sizeof *wanted);
+	cr_expect_gt(processes_of(name), 0);
+
+	/* As a terminal does at Ctrl-C. */
+	cr_expect_eq(kill(-pid, SIGINT), 0);
+	cr_expect_not(read_until(output, &printed, "\001"));
+	cr_expect_eq(waitpid(pid, NULL, 0), pid);
+	cr_expect_eq(processes_of(name), 0);
+	close(output);
+	buf_destroy(&printed);
+	stack_destroy(&stack);
+}
+
+Test(run, make_run_prints_lines_that_work_and_stops_at_an_interrupt_with_lighttpd)
+{
+	run_in_the_foreground("run-front-l", "SERVER=lighttpd", "ISSUER=");
+}
+
+Test(run, make_run_prints_lines_that_work_and_stops_at_an_interrupt_with_apache)
+{
+	run_in_the_foreground("run-front-a", "SERVER=apache", "ISSUER=");
+}
+
+Test(run, make_run_does_without_better_auth)
+{
+	run_in_the_foreground("run-front-n", "SERVER=lighttpd", "ISSUER=none");
 }
 
 /* ---- settings ---- */

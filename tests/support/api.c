@@ -100,8 +100,9 @@ const char *api_token_of(const char *payload)
 
 static const char *payload_of(const char *user, int64_t from_now, const char *more)
 {
-	return ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\",\"exp\":%" PRId64 "%s}", user,
-	                  clock_now() / CLOCK_SECOND + from_now, more);
+	return ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\",\"exp\":%" PRId64
+	                  "%s}",
+	                  user, clock_now() / CLOCK_SECOND + from_now, more);
 }
 
 static const char *by_another_issuer(const char *user)
@@ -161,11 +162,14 @@ bool api_attack(size_t number, const char *user, struct attack *ret)
 	         false},
 	        {"crit", good_for("{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", user), false},
 	        {"b64 false", good_for("{\"alg\":\"HS256\",\"b64\":false}", user), false},
-	        {"typ of an access token for third parties", good_for("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", user), false},
+	        {"typ of an access token for third parties", good_for("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", user),
+	         false},
 	        {"typ of a session cookie",
 	         good_for("{\"alg\":\"HS256\",\"typ\":\"better-auth.session-cache+jwt\"}", user), false},
 	        {"no exp",
-	         api_token_of(ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\"}", user)), false},
+	         api_token_of(
+	                 ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\"}", user)),
+	         false},
 	        {"exp in a string",
 	         api_token_of(ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN
 	                                 "\",\"exp\":\"%" PRId64 "\"}",
@@ -178,18 +182,21 @@ bool api_attack(size_t number, const char *user, struct attack *ret)
 	                                 user, soon)),
 	         false},
 	        {"another audience",
-	         api_token_of(ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"https://evil.example\",\"exp\":%" PRId64
-	                                 "}",
+	         api_token_of(ask_format("{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN
+	                                 "\",\"aud\":\"https://evil.example\",\"exp\":%" PRId64 "}",
 	                                 user, soon)),
 	         false},
 	        {"a verification mail's token, without sub",
-	         api_token_of(ask_format("{\"email\":\"%s@" PRIVATE ".example\",\"userId\":\"%s\",\"id\":\"%s\",\"iss\":\"" API_ORIGIN
+	         api_token_of(ask_format("{\"email\":\"%s@" PRIVATE
+	                                 ".example\",\"userId\":\"%s\",\"id\":\"%s\",\"iss\":\"" API_ORIGIN
 	                                 "\",\"aud\":\"" API_ORIGIN "\",\"exp\":%" PRId64 "}",
 	                                 user, user, user, soon)),
 	         false},
-	        {"two subjects", api_token_of(payload_of("somebody-else", 900, ask_format(",\"sub\":\"%s\"", user))), false},
+	        {"two subjects", api_token_of(payload_of("somebody-else", 900, ask_format(",\"sub\":\"%s\"", user))),
+	         false},
 	        {"subject in an array",
-	         api_token_of(ask_format("{\"sub\":[\"%s\"],\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\",\"exp\":%" PRId64 "}",
+	         api_token_of(ask_format("{\"sub\":[\"%s\"],\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN
+	                                 "\",\"exp\":%" PRId64 "}",
 	                                 user, soon)),
 	         false},
 	        {"bound to a key by cnf", api_token_of(payload_of(user, 900, ",\"cnf\":{\"jkt\":\"x\"}")), false},

@@ -230,10 +230,10 @@ void expect_problem(const struct answer *answer, int status, const char *code, c
 	          VIEW_ARGS(answer->body));
 	cr_expect(answer_text(answer, "title").len > 0 && answer_text(answer, "detail").len > 0, "%s: %.*s", asked,
 	          VIEW_ARGS(answer->body));
-	cr_expect(json_to_integer(json_member(answer_json(answer), "status"), &told) && told == status, "%s: %.*s", asked,
-	          VIEW_ARGS(answer->body));
-	cr_expect(view_equal(answer_text(answer, "request_id"), answer_header(answer, "X-Request-Id")), "%s: %.*s", asked,
-	          VIEW_ARGS(answer->body));
+	cr_expect(json_to_integer(json_member(answer_json(answer), "status"), &told) && told == status, "%s: %.*s",
+	          asked, VIEW_ARGS(answer->body));
+	cr_expect(view_equal(answer_text(answer, "request_id"), answer_header(answer, "X-Request-Id")), "%s: %.*s",
+	          asked, VIEW_ARGS(answer->body));
 	bool has_errors = json_member(answer_json(answer), "errors") != NULL;
 	cr_expect_eq(has_errors, status == 422, "%s: %.*s", asked, VIEW_ARGS(answer->body));
 }

@@ -31,8 +31,7 @@ struct answer {
 };
 
 /* Calls `take` for each parameter of the request, as a web server would set them. */
-void ask_params(const struct ask *ask, void (*take)(void *context, struct view name, struct view value),
-                void *context);
+void ask_params(const struct ask *ask, void (*take)(void *context, struct view name, struct view value), void *context);
 
 /* Appends the request in FastCGI. */
 void ask_write(const struct ask *ask, struct buf *out);

@@ -107,7 +107,8 @@ static enum fastcgi_result receive_bytes(int fd, void *out, size_t size, int64_t
 		ssize_t len = -1;
 		if (!ready(fd, POLLIN, deadline))
 			result = FASTCGI_SILENT;
-		else if ((len = recv(fd, (char *)out + got, size - got, MSG_DONTWAIT)) == 0 || (len < 0 && errno == ECONNRESET))
+		else if ((len = recv(fd, (char *)out + got, size - got, MSG_DONTWAIT)) == 0 ||
+		         (len < 0 && errno == ECONNRESET))
 			result = FASTCGI_CLOSED;
 		if (len > 0)
 			got += (size_t)len;

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 
-enum { SECRET_MAX = 256, RSA_BITS = 2048 };
+enum { SECRET_MAX = 4096, RSA_BITS = 2048 };
 
 struct issuer {
 	enum alg alg;
@@ -52,14 +52,19 @@ struct issuer *issuer_new_rsa(enum alg alg, const char *kid, unsigned int bits)
 	return issuer;
 }
 
-struct issuer *issuer_new_secret(enum alg alg, const char *secret)
+struct issuer *issuer_new_secret_bytes(enum alg alg, struct view secret)
 {
 	struct issuer *issuer = make(alg, NULL);
 
-	issuer->secret_len = strlen(secret);
-	require(issuer->secret_len <= SECRET_MAX, "secret");
-	memcpy(issuer->secret, secret, issuer->secret_len);
+	require(secret.len <= SECRET_MAX, "secret");
+	memcpy(issuer->secret, secret.ptr, secret.len);
+	issuer->secret_len = secret.len;
 	return issuer;
+}
+
+struct issuer *issuer_new_secret(enum alg alg, const char *secret)
+{
+	return issuer_new_secret_bytes(alg, view_of(secret));
 }
 
 struct issuer *issuer_new(enum alg alg, const char *kid)

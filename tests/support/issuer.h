@@ -14,6 +14,7 @@ struct issuer *issuer_new(enum alg alg, const char *kid);
 /* The same with RSA keys of that many bits, and with a given HMAC secret. */
 struct issuer *issuer_new_rsa(enum alg alg, const char *kid, unsigned int bits);
 struct issuer *issuer_new_secret(enum alg alg, const char *secret);
+struct issuer *issuer_new_secret_bytes(enum alg alg, struct view secret);
 
 void issuer_free(struct issuer *issuer);
 

@@ -1,4 +1,9 @@
-/* Leaks fail the test that made them. */
+/* What a test's teardown finds fails that test: leaks above all.
+ *
+ * Criterion has judged a test before its .fini runs: what fails there is
+ * printed, and the test passes. Every program that links this file counts such
+ * tests as failed.
+ */
 #ifndef SUPPORT_LEAKS_H
 #define SUPPORT_LEAKS_H
 

@@ -179,9 +179,7 @@ static void wait_until_ready(void)
 
 static void run_sql_file(const char *role, const char *database, const char *file)
 {
-	char *url = postgres_url(role, database);
 	char log[256];
-	snprintf(log, sizeof log, "%s/sql.log", getenv(FOLDER));
 	char *psql[] = {"psql",
 	                "-X",
 	                "-q",
@@ -189,13 +187,20 @@ static void run_sql_file(const char *role, const char *database, const char *fil
 	                "ON_ERROR_STOP=1",
 	                "-v",
 	                "app_role=todo_app",
+	                "-h",
+	                getenv(FOLDER),
+	                "-U",
+	                (char *)(uintptr_t)role,
 	                "-d",
-	                url,
+	                (char *)(uintptr_t)database,
 	                "-f",
 	                (char *)(uintptr_t)file,
 	                NULL};
+	snprintf(log, sizeof log, "%s/sql.log", getenv(FOLDER));
+	/* Others can read a command line. */
+	setenv("PGPASSWORD", getenv(PASSWORD), 1);
 	bool done = finish(launch(psql, log));
-	free(url);
+	unsetenv("PGPASSWORD");
 	if (!done)
 		give_up(file);
 }

@@ -380,6 +380,7 @@ static void check_status(struct check *check, int line, struct view text, bool t
 	} else if (view_equal(who, VIEW("server"))) {
 		int64_t member = 0;
 		check_json(check, line, VIEW("application/problem+json"), to_head);
+		check_header(check, line, VIEW("X-Request-Id"), ABSENT);
 		if (!to_head &&
 		    (!json_to_integer(json_member(check->json, "status"), &member) || member != check->answer->status))
 			complain(check, line, VIEW("error document with another status"), ABSENT);

@@ -74,36 +74,13 @@ static bool read_to_end(int fd, struct buf *into)
 	}
 }
 
-int stack_run(struct stack *stack, const char *const command[])
-{
-	int ends[2];
-	int status;
-	buf_reset(&stack->said, SAID_MAX);
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		int nothing = open("/dev/null", O_RDONLY);
-		dup2(nothing, STDIN_FILENO);
-		dup2(ends[1], STDOUT_FILENO);
-		dup2(ends[1], STDERR_FILENO);
-		become(stack, command);
-	}
-	close(ends[1]);
-	if (pid > 0)
-		(void)!read_to_end(ends[0], &stack->said);
-	close(ends[0]);
-	buf_add_char(&stack->said, '\0');
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* A child that waits for its end of a pipe to close, which it does however the
  * test ends, and then stops the stack; a byte before tells it that this is done. */
-static bool watch(struct stack *stack)
+static bool watched(struct stack *stack)
 {
 	int ends[2];
+	if (stack->watcher_fd >= 0)
+		return true;
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return false;
 	pid_t pid = fork();
@@ -130,6 +107,46 @@ static bool watch(struct stack *stack)
 	stack->watcher = pid;
 	stack->watcher_fd = ends[1];
 	return true;
+}
+
+pid_t stack_begin(struct stack *stack, const char *const command[], int *ret_output)
+{
+	int ends[2];
+	if (!watched(stack) || pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		int nothing = open("/dev/null", O_RDONLY);
+		setpgid(0, 0);
+		dup2(nothing, STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		become(stack, command);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return -1;
+	}
+	setpgid(pid, pid);
+	*ret_output = ends[0];
+	return pid;
+}
+
+int stack_run(struct stack *stack, const char *const command[])
+{
+	int output;
+	int status;
+	buf_reset(&stack->said, SAID_MAX);
+	pid_t pid = stack_begin(stack, command, &output);
+	if (pid > 0) {
+		(void)!read_to_end(output, &stack->said);
+		close(output);
+	}
+	buf_add_char(&stack->said, '\0');
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void watch_end(struct stack *stack)
@@ -170,8 +187,6 @@ bool stack_read(struct stack *stack)
 
 bool stack_up(struct stack *stack)
 {
-	if (stack->watcher_fd < 0 && !watch(stack))
-		return false;
 	return stack_run(stack, UP) == 0 && stack_read(stack);
 }
 

@@ -39,6 +39,11 @@ void stack_destroy(struct stack *stack);
  * its end. Returns its exit status, or -1; `said` holds what it printed. */
 int stack_run(struct stack *stack, const char *const command[]);
 
+/* Begins a command that does not end by itself, in a process group of its own.
+ * The caller reads what it prints from *ret_output, closes that, and waits for
+ * the process. -1: it can't be started. */
+pid_t stack_begin(struct stack *stack, const char *const command[], int *ret_output);
+
 /* Reads stack.env, which is there while the stack runs. */
 CHECKED bool stack_read(struct stack *stack);
 

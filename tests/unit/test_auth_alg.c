@@ -27,9 +27,9 @@ Test(alg, takes_ed25519_for_eddsa)
 Test(alg, refuses_none_and_every_other_spelling)
 {
 	static const char *const names[] = {
-		"",       "none",  "None",   "NONE",   "nOnE",   "none ",     "hs256", "Hs256",  "HS256 ", " HS256",
-		"HS",     "HS257", "HS1",    "RS1",    "eddsa",  "EDDSA",     "ED25519", "ed25519", "Ed448", "ES256K",
-		"ES521",  "RS256\n", "RSA1_5", "dir",   "A256GCM", "RSA-OAEP", "HS2560", "ES25",
+	        "",      "none",    "None",   "NONE", "nOnE",    "none ",    "hs256",   "Hs256",   "HS256 ", " HS256",
+	        "HS",    "HS257",   "HS1",    "RS1",  "eddsa",   "EDDSA",    "ED25519", "ed25519", "Ed448",  "ES256K",
+	        "ES521", "RS256\n", "RSA1_5", "dir",  "A256GCM", "RSA-OAEP", "HS2560",  "ES25",
 	};
 
 	for (size_t i = 0; i < COUNT(names); i++) {

@@ -34,9 +34,9 @@ static void teardown(void)
 TestSuite(claims, .init = setup, .fini = teardown);
 
 static const struct claims_policy standard = {
-	.issuer = {"https://app.example", 19},
-	.audience = {"https://app.example", 19},
-	.leeway = 30 * CLOCK_SECOND,
+        .issuer = {"https://app.example", 19},
+        .audience = {"https://app.example", 19},
+        .leeway = 30 * CLOCK_SECOND,
 };
 
 static enum jwt_error read_with(const struct claims_policy *policy, bool is_access_token, struct view payload,
@@ -71,7 +71,8 @@ Test(claims, reads_what_better_auth_says)
 {
 	struct claims claims;
 
-	cr_assert_eq(read("{\"iat\":1800000000,\"name\":\"J\xc3\xbcrgen\\u0001\",\"email\":\"j@app.example\",\"emailVerified\":false,"
+	cr_assert_eq(read("{\"iat\":1800000000,\"name\":\"J\xc3\xbcrgen\\u0001\",\"email\":\"j@app.example\","
+	                  "\"emailVerified\":false,"
 	                  "\"image\":null,\"createdAt\":\"2026-01-01T00:00:00.000Z\",\"id\":\"u1\"," ALL "}",
 	                  &claims),
 	             JWT_OK);
@@ -107,32 +108,32 @@ Test(claims, leaves_the_result_alone_on_failure)
 Test(claims, requires_exp_to_be_a_finite_number)
 {
 	static const struct case_of cases[] = {
-		{"{" SUB "," ISS "," AUD "}", JWT_BAD_EXP},
-		{"{\"exp\":\"1800000900\"" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":\"\"" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":null" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":true" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":[1800000900]" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":{}" REST "}", JWT_BAD_EXP},
-		{"{\"Exp\":1800000900" REST "}", JWT_BAD_EXP},
-		{"{\"exp\":1e400" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":-1e400" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":NaN" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":Infinity" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":01800000900" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":+1800000900" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":1800000900." REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":0x6B49D200" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":1800000900,\"exp\":1800000901" REST "}", JWT_BAD_PAYLOAD},
-		{"{\"exp\":1800000900.5" REST "}", JWT_OK},
-		{"{\"exp\":1.8000009e9" REST "}", JWT_OK},
-		{"{\"exp\":9007199254740993" REST "}", JWT_OK},
-		{"{\"exp\":1e300" REST "}", JWT_OK},
-		{"{\"exp\":0" REST "}", JWT_EXPIRED},
-		{"{\"exp\":-0.0" REST "}", JWT_EXPIRED},
-		{"{\"exp\":-1" REST "}", JWT_EXPIRED},
-		{"{\"exp\":-1e300" REST "}", JWT_EXPIRED},
-		{"{\"exp\":1e-300" REST "}", JWT_EXPIRED},
+	        {"{" SUB "," ISS "," AUD "}", JWT_BAD_EXP},
+	        {"{\"exp\":\"1800000900\"" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":\"\"" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":null" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":true" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":[1800000900]" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":{}" REST "}", JWT_BAD_EXP},
+	        {"{\"Exp\":1800000900" REST "}", JWT_BAD_EXP},
+	        {"{\"exp\":1e400" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":-1e400" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":NaN" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":Infinity" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":01800000900" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":+1800000900" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":1800000900." REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":0x6B49D200" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":1800000900,\"exp\":1800000901" REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"exp\":1800000900.5" REST "}", JWT_OK},
+	        {"{\"exp\":1.8000009e9" REST "}", JWT_OK},
+	        {"{\"exp\":9007199254740993" REST "}", JWT_OK},
+	        {"{\"exp\":1e300" REST "}", JWT_OK},
+	        {"{\"exp\":0" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":-0.0" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":-1" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":-1e300" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":1e-300" REST "}", JWT_EXPIRED},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -141,10 +142,10 @@ Test(claims, requires_exp_to_be_a_finite_number)
 Test(claims, expires_at_the_second_exp_plus_leeway)
 {
 	static const struct case_of cases[] = {
-		{"{\"exp\":1799999971" REST "}", JWT_OK},
-		{"{\"exp\":1799999970.000001" REST "}", JWT_OK},
-		{"{\"exp\":1799999970" REST "}", JWT_EXPIRED},
-		{"{\"exp\":1799999969.999999" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":1799999971" REST "}", JWT_OK},
+	        {"{\"exp\":1799999970.000001" REST "}", JWT_OK},
+	        {"{\"exp\":1799999970" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":1799999969.999999" REST "}", JWT_EXPIRED},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -175,20 +176,20 @@ Test(claims, keeps_times_within_what_text_can_show)
 Test(claims, refuses_what_is_not_yet)
 {
 	static const struct case_of cases[] = {
-		{"{\"nbf\":1800000030," ALL "}", JWT_OK},
-		{"{\"nbf\":1800000030.000001," ALL "}", JWT_NOT_YET},
-		{"{\"nbf\":1800000031," ALL "}", JWT_NOT_YET},
-		{"{\"nbf\":1e300," ALL "}", JWT_NOT_YET},
-		{"{\"nbf\":-5," ALL "}", JWT_OK},
-		{"{\"nbf\":\"1800000000\"," ALL "}", JWT_BAD_NBF},
-		{"{\"nbf\":null," ALL "}", JWT_BAD_NBF},
-		{"{\"nbf\":1e400," ALL "}", JWT_BAD_PAYLOAD},
-		{"{\"iat\":1800000030," ALL "}", JWT_OK},
-		{"{\"iat\":1800000031," ALL "}", JWT_NOT_YET},
-		{"{\"iat\":1e300," ALL "}", JWT_NOT_YET},
-		{"{\"iat\":\"1800000000\"," ALL "}", JWT_BAD_IAT},
-		{"{\"iat\":null," ALL "}", JWT_BAD_IAT},
-		{"{\"iat\":false," ALL "}", JWT_BAD_IAT},
+	        {"{\"nbf\":1800000030," ALL "}", JWT_OK},
+	        {"{\"nbf\":1800000030.000001," ALL "}", JWT_NOT_YET},
+	        {"{\"nbf\":1800000031," ALL "}", JWT_NOT_YET},
+	        {"{\"nbf\":1e300," ALL "}", JWT_NOT_YET},
+	        {"{\"nbf\":-5," ALL "}", JWT_OK},
+	        {"{\"nbf\":\"1800000000\"," ALL "}", JWT_BAD_NBF},
+	        {"{\"nbf\":null," ALL "}", JWT_BAD_NBF},
+	        {"{\"nbf\":1e400," ALL "}", JWT_BAD_PAYLOAD},
+	        {"{\"iat\":1800000030," ALL "}", JWT_OK},
+	        {"{\"iat\":1800000031," ALL "}", JWT_NOT_YET},
+	        {"{\"iat\":1e300," ALL "}", JWT_NOT_YET},
+	        {"{\"iat\":\"1800000000\"," ALL "}", JWT_BAD_IAT},
+	        {"{\"iat\":null," ALL "}", JWT_BAD_IAT},
+	        {"{\"iat\":false," ALL "}", JWT_BAD_IAT},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -199,32 +200,32 @@ Test(claims, refuses_what_is_not_yet)
 Test(claims, takes_sub_alone_for_the_user)
 {
 	static const struct case_of cases[] = {
-		{"{\"sub\":\"u\"" SUBJECT_REST "}", JWT_OK},
-		{"{\"sub\":\"7\"" SUBJECT_REST "}", JWT_OK},
-		{"{\"sub\":\"0190b5d2-0c5e-7d5e-8d0c-0123456789ab\"" SUBJECT_REST "}", JWT_OK},
-		{"{\"sub\":\"a b\"" SUBJECT_REST "}", JWT_OK},
-		{"{\"sub\":\"\xc3\xa9/\\\\..\"" SUBJECT_REST "}", JWT_OK},
-		{"{" ISS "," AUD "," EXP "}", JWT_BAD_SUB},
-		{"{\"id\":\"u1\",\"userId\":\"u1\",\"user_id\":\"u1\",\"email\":\"u1\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"Sub\":\"u1\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\" \"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"\\u00a0\\u3000\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":7" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":null" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":true" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":[\"u1\"]" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":{\"u1\":1}" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"u1\\u0001\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"u1\\n\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"u1\\u007f\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"u1\\u0085\"" SUBJECT_REST "}", JWT_BAD_SUB},
-		{"{\"sub\":\"u1\\u0000u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
-		{"{\"sub\":\"u1\n\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
-		{"{\"sub\":\"u1\xff\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
-		{"{\"sub\":\"u1\\ud800\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
-		{"{\"sub\":\"u1\",\"sub\":\"u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
-		{"{\"sub\":\"u1\",\"s\\u0075b\":\"u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u\"" SUBJECT_REST "}", JWT_OK},
+	        {"{\"sub\":\"7\"" SUBJECT_REST "}", JWT_OK},
+	        {"{\"sub\":\"0190b5d2-0c5e-7d5e-8d0c-0123456789ab\"" SUBJECT_REST "}", JWT_OK},
+	        {"{\"sub\":\"a b\"" SUBJECT_REST "}", JWT_OK},
+	        {"{\"sub\":\"\xc3\xa9/\\\\..\"" SUBJECT_REST "}", JWT_OK},
+	        {"{" ISS "," AUD "," EXP "}", JWT_BAD_SUB},
+	        {"{\"id\":\"u1\",\"userId\":\"u1\",\"user_id\":\"u1\",\"email\":\"u1\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"Sub\":\"u1\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\" \"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"\\u00a0\\u3000\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":7" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":null" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":true" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":[\"u1\"]" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":{\"u1\":1}" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"u1\\u0001\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"u1\\n\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"u1\\u007f\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"u1\\u0085\"" SUBJECT_REST "}", JWT_BAD_SUB},
+	        {"{\"sub\":\"u1\\u0000u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u1\n\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u1\xff\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u1\\ud800\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u1\",\"sub\":\"u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
+	        {"{\"sub\":\"u1\",\"s\\u0075b\":\"u2\"" SUBJECT_REST "}", JWT_BAD_PAYLOAD},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -253,15 +254,15 @@ Test(claims, bounds_sub_at_255_bytes)
 Test(claims, checks_iss_byte_for_byte)
 {
 	static const struct case_of cases[] = {
-		{"{\"iss\":\"https://app.example\"" ISSUER_REST "}", JWT_OK},
-		{"{" SUB "," AUD "," EXP "}", JWT_BAD_ISS},
-		{"{\"iss\":\"https://app.example/\"" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":\"https://App.example\"" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":\"https://app.example.evil\"" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":\"https://app.exampl\"" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":\"\"" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":null" ISSUER_REST "}", JWT_BAD_ISS},
-		{"{\"iss\":[\"https://app.example\"]" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"https://app.example\"" ISSUER_REST "}", JWT_OK},
+	        {"{" SUB "," AUD "," EXP "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"https://app.example/\"" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"https://App.example\"" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"https://app.example.evil\"" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"https://app.exampl\"" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":\"\"" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":null" ISSUER_REST "}", JWT_BAD_ISS},
+	        {"{\"iss\":[\"https://app.example\"]" ISSUER_REST "}", JWT_BAD_ISS},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -270,24 +271,24 @@ Test(claims, checks_iss_byte_for_byte)
 Test(claims, checks_aud_in_each_of_its_shapes)
 {
 	static const struct case_of cases[] = {
-		{"{\"aud\":\"https://app.example\"" AUDIENCE_REST "}", JWT_OK},
-		{"{\"aud\":[\"https://app.example\"]" AUDIENCE_REST "}", JWT_OK},
-		{"{\"aud\":[\"other\",\"https://app.example\",\"more\"]" AUDIENCE_REST "}", JWT_OK},
-		{"{" SUB "," ISS "," EXP "}", JWT_BAD_AUD},
-		{"{\"aud\":\"other\"" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":\"\"" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":\"other https://app.example\"" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":\"https://app.example/\"" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":\"better-auth:session-cache\"" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[\"\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[\"other\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[\"https://app.example\",1]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[null,\"https://app.example\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":[[\"https://app.example\"]]" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":{\"https://app.example\":\"https://app.example\"}" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":null" AUDIENCE_REST "}", JWT_BAD_AUD},
-		{"{\"aud\":true" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"https://app.example\"" AUDIENCE_REST "}", JWT_OK},
+	        {"{\"aud\":[\"https://app.example\"]" AUDIENCE_REST "}", JWT_OK},
+	        {"{\"aud\":[\"other\",\"https://app.example\",\"more\"]" AUDIENCE_REST "}", JWT_OK},
+	        {"{" SUB "," ISS "," EXP "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"other\"" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"\"" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"other https://app.example\"" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"https://app.example/\"" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":\"better-auth:session-cache\"" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[\"\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[\"other\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[\"https://app.example\",1]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[null,\"https://app.example\"]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":[[\"https://app.example\"]]" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":{\"https://app.example\":\"https://app.example\"}" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":null" AUDIENCE_REST "}", JWT_BAD_AUD},
+	        {"{\"aud\":true" AUDIENCE_REST "}", JWT_BAD_AUD},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -322,8 +323,8 @@ Test(claims, checks_iss_and_aud_each_unless_switched_off)
 Test(claims, refuses_tokens_that_are_bound_to_a_key)
 {
 	static const struct case_of cases[] = {
-		{"{\"cnf\":{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}," ALL "}", JWT_CNF},
-		{"{\"cnf\":null," ALL "}", JWT_CNF},
+	        {"{\"cnf\":{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}," ALL "}", JWT_CNF},
+	        {"{\"cnf\":null," ALL "}", JWT_CNF},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -332,17 +333,17 @@ Test(claims, refuses_tokens_that_are_bound_to_a_key)
 Test(claims, takes_one_strict_json_object)
 {
 	static const struct case_of cases[] = {
-		{"", JWT_BAD_PAYLOAD},
-		{"null", JWT_BAD_PAYLOAD},
-		{"[{" ALL "}]", JWT_BAD_PAYLOAD},
-		{"\"sub\"", JWT_BAD_PAYLOAD},
-		{"{" ALL "} x", JWT_BAD_PAYLOAD},
-		{"{" ALL "}{" ALL "}", JWT_BAD_PAYLOAD},
-		{"\xef\xbb\xbf{" ALL "}", JWT_BAD_PAYLOAD},
-		{"{" ALL ",}", JWT_BAD_PAYLOAD},
-		{"{" ALL ",\"a\":{\"b\":1,\"b\":2}}", JWT_BAD_PAYLOAD},
-		{"{" ALL ",\"a\":\"\xc0\xaf\"}", JWT_BAD_PAYLOAD},
-		{" \t\r\n{" ALL "}\n", JWT_OK},
+	        {"", JWT_BAD_PAYLOAD},
+	        {"null", JWT_BAD_PAYLOAD},
+	        {"[{" ALL "}]", JWT_BAD_PAYLOAD},
+	        {"\"sub\"", JWT_BAD_PAYLOAD},
+	        {"{" ALL "} x", JWT_BAD_PAYLOAD},
+	        {"{" ALL "}{" ALL "}", JWT_BAD_PAYLOAD},
+	        {"\xef\xbb\xbf{" ALL "}", JWT_BAD_PAYLOAD},
+	        {"{" ALL ",}", JWT_BAD_PAYLOAD},
+	        {"{" ALL ",\"a\":{\"b\":1,\"b\":2}}", JWT_BAD_PAYLOAD},
+	        {"{" ALL ",\"a\":\"\xc0\xaf\"}", JWT_BAD_PAYLOAD},
+	        {" \t\r\n{" ALL "}\n", JWT_OK},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -353,8 +354,9 @@ Test(claims, refuses_the_verification_mail_token)
 {
 	struct claims claims;
 
-	cr_expect_eq(read("{\"email\":\"j@app.example\",\"userId\":\"u1\",\"iat\":1800000000,\"exp\":1800003600}", &claims),
-	             JWT_BAD_SUB);
+	cr_expect_eq(
+	        read("{\"email\":\"j@app.example\",\"userId\":\"u1\",\"iat\":1800000000,\"exp\":1800003600}", &claims),
+	        JWT_BAD_SUB);
 }
 
 /* And so is the session cookie's. */
@@ -362,7 +364,8 @@ Test(claims, refuses_the_session_cookie_token)
 {
 	struct claims claims;
 
-	cr_expect_eq(read("{\"session\":{\"token\":\"t\",\"userId\":\"u1\"},\"user\":{\"id\":\"u1\"},\"updatedAt\":1,\"version\":\"1\","
+	cr_expect_eq(read("{\"session\":{\"token\":\"t\",\"userId\":\"u1\"},\"user\":{\"id\":\"u1\"},\"updatedAt\":1,"
+	                  "\"version\":\"1\","
 	                  "\"iat\":1800000000,\"exp\":1800000300}",
 	                  &claims),
 	             JWT_BAD_SUB);
@@ -371,12 +374,12 @@ Test(claims, refuses_the_session_cookie_token)
 Test(claims, judges_expiry_last)
 {
 	static const struct case_of cases[] = {
-		{"{\"exp\":1" REST "}", JWT_EXPIRED},
-		{"{\"exp\":1," SUB "," ISS ",\"aud\":\"other\"}", JWT_BAD_AUD},
-		{"{\"exp\":1," SUB "," AUD ",\"iss\":\"other\"}", JWT_BAD_ISS},
-		{"{\"exp\":1," ISS "," AUD "}", JWT_BAD_SUB},
-		{"{\"exp\":1,\"cnf\":{}" REST "}", JWT_CNF},
-		{"{\"exp\":1,\"nbf\":1800000900" REST "}", JWT_NOT_YET},
+	        {"{\"exp\":1" REST "}", JWT_EXPIRED},
+	        {"{\"exp\":1," SUB "," ISS ",\"aud\":\"other\"}", JWT_BAD_AUD},
+	        {"{\"exp\":1," SUB "," AUD ",\"iss\":\"other\"}", JWT_BAD_ISS},
+	        {"{\"exp\":1," ISS "," AUD "}", JWT_BAD_SUB},
+	        {"{\"exp\":1,\"cnf\":{}" REST "}", JWT_CNF},
+	        {"{\"exp\":1,\"nbf\":1800000900" REST "}", JWT_NOT_YET},
 	};
 
 	expect_all(cases, COUNT(cases));
@@ -388,14 +391,14 @@ Test(claims, admits_access_tokens_only_with_the_required_scope)
 		const char *scope;
 		enum jwt_error error;
 	} cases[] = {
-		{"\"scope\":\"tasks\"", JWT_OK},
-		{"\"scope\":\"openid tasks email\"", JWT_OK},
-		{"\"scope\":\"tasks:read\"", JWT_BAD_SCOPE},
-		{"\"scope\":\"nottasks\"", JWT_BAD_SCOPE},
-		{"\"scope\":\"Tasks\"", JWT_BAD_SCOPE},
-		{"\"scope\":\"\"", JWT_BAD_SCOPE},
-		{"\"scope\":[\"tasks\"]", JWT_BAD_SCOPE},
-		{"\"scp\":\"tasks\"", JWT_BAD_SCOPE},
+	        {"\"scope\":\"tasks\"", JWT_OK},
+	        {"\"scope\":\"openid tasks email\"", JWT_OK},
+	        {"\"scope\":\"tasks:read\"", JWT_BAD_SCOPE},
+	        {"\"scope\":\"nottasks\"", JWT_BAD_SCOPE},
+	        {"\"scope\":\"Tasks\"", JWT_BAD_SCOPE},
+	        {"\"scope\":\"\"", JWT_BAD_SCOPE},
+	        {"\"scope\":[\"tasks\"]", JWT_BAD_SCOPE},
+	        {"\"scp\":\"tasks\"", JWT_BAD_SCOPE},
 	};
 	struct claims_policy policy = standard;
 	struct claims claims;
@@ -405,8 +408,10 @@ Test(claims, admits_access_tokens_only_with_the_required_scope)
 		char payload[512];
 
 		snprintf(payload, sizeof(payload), "{%s," ALL "}", cases[i].scope);
-		cr_expect_eq(read_with(&policy, true, view_of(payload), NOW, &claims), cases[i].error, "%s", cases[i].scope);
-		cr_expect_eq(read_with(&standard, true, view_of(payload), NOW, &claims), JWT_BAD_TYP, "%s", cases[i].scope);
+		cr_expect_eq(read_with(&policy, true, view_of(payload), NOW, &claims), cases[i].error, "%s",
+		             cases[i].scope);
+		cr_expect_eq(read_with(&standard, true, view_of(payload), NOW, &claims), JWT_BAD_TYP, "%s",
+		             cases[i].scope);
 		cr_expect_eq(read_with(&policy, false, view_of(payload), NOW, &claims), JWT_OK, "%s", cases[i].scope);
 	}
 }

@@ -77,16 +77,17 @@ Test(auth_guard, takes_the_scheme_in_any_case_and_space_around_the_token)
 	static const struct {
 		const char *before;
 		const char *after;
-	} cases[] = {{"bearer ", ""}, {"BEARER ", ""}, {"bEaReR ", ""}, {"Bearer   ", ""}, {"  Bearer ", " "}, {"Bearer\t", "\t"}};
+	} cases[] = {{"bearer ", ""},   {"BEARER ", ""},    {"bEaReR ", ""},
+	             {"Bearer   ", ""}, {"  Bearer ", " "}, {"Bearer\t", "\t"}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		cr_expect_eq(judge_around(cases[i].before, cases[i].after), OUTCOME_OK, "row %zu", i);
 }
 
 Test(auth_guard, takes_a_request_without_a_bearer_token_for_one_without_credentials)
 {
-	static const char *const headers[] = {NULL,     "",        " ",      "Basic dXNlcjpwYXNz", "Bearerx",
-	                                      "Bear",   "Token x", "Bearer:", "Bearer=x",          "DPoP x",
-	                                      "Digest", "Negotiate YII="};
+	static const char *const headers[] = {NULL,       "",       " ",       "Basic dXNlcjpwYXNz",
+	                                      "Bearerx",  "Bear",   "Token x", "Bearer:",
+	                                      "Bearer=x", "DPoP x", "Digest",  "Negotiate YII="};
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
 		cr_expect_eq(judge(headers[i]), OUTCOME_UNAUTHENTICATED, "%s", headers[i] ? headers[i] : "(none)");
 		cr_expect_null(claims);
@@ -98,7 +99,8 @@ Test(auth_guard, takes_a_request_without_a_bearer_token_for_one_without_credenti
 
 Test(auth_guard, refuses_a_bearer_scheme_with_a_bad_token)
 {
-	static const char *const headers[] = {"Bearer", "Bearer ", "Bearer x", "Bearer ..", "Bearer a.b.c", "Bearer null"};
+	static const char *const headers[] = {"Bearer",    "Bearer ",      "Bearer x",
+	                                      "Bearer ..", "Bearer a.b.c", "Bearer null"};
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
 		cr_expect_eq(judge(headers[i]), OUTCOME_TOKEN_INVALID, "%s", headers[i]);
 		cr_expect_null(claims);
@@ -166,9 +168,8 @@ Test(auth_guard, does_not_blame_the_token_when_there_are_no_keys)
 {
 	static const struct source_type type = {key_set_update, key_set_keys, key_set_close};
 	struct source source = {&type};
-	struct config config = {.better_auth_url = VIEW(ORIGIN),
-	                        .jwks_rsa_alg = VIEW("RS256"),
-	                        .jwt_shared_secret_alg = VIEW("HS256")};
+	struct config config = {
+	        .better_auth_url = VIEW(ORIGIN), .jwks_rsa_alg = VIEW("RS256"), .jwt_shared_secret_alg = VIEW("HS256")};
 	struct keyring_parts parts = {.state_dir = -1, .extra = &source};
 	struct keyring *none;
 	struct buf error = buf_make(1024);

@@ -30,10 +30,13 @@ TestSuite(jwk, .init = setup, .fini = teardown);
 #define EC_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 #define EC_Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 #define EC "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\""
-#define RSA_N                                                                                                          \
-	"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pC" \
-	"gNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg6" \
-	"65xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRW" \
+#define RSA_N                                                                                                    \
+	"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-" \
+	"SFd2lZS-pC"                                                                                             \
+	"gNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-"          \
+	"UTo7WTBEMa2R2CapHg6"                                                                                    \
+	"65xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_"                               \
+	"h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRW"                                                               \
 	"yuXpoQ"
 #define RSA "\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AQAB\""
 
@@ -59,19 +62,19 @@ Test(jwk, binds_a_key_to_one_algorithm)
 		const char *members;
 		enum alg alg;
 	} cases[] = {
-		{ED, ALG_EDDSA},
-		{ED ",\"alg\":\"EdDSA\"", ALG_EDDSA},
-		{ED ",\"alg\":\"Ed25519\"", ALG_EDDSA},
-		{EC, ALG_ES256},
-		{EC ",\"alg\":\"ES256\"", ALG_ES256},
-		{RSA, ALG_RS256},
-		{RSA ",\"alg\":\"RS256\"", ALG_RS256},
-		{RSA ",\"alg\":\"RS512\"", ALG_RS512},
-		{RSA ",\"alg\":\"PS384\"", ALG_PS384},
-		{ED ",\"use\":\"sig\"", ALG_EDDSA},
-		{ED ",\"key_ops\":[\"verify\"]", ALG_EDDSA},
-		{ED ",\"key_ops\":[\"sign\",\"verify\"]", ALG_EDDSA},
-		{ED ",\"x5c\":[\"no certificate\"],\"x5u\":\"https://elsewhere.example/\",\"iat\":1", ALG_EDDSA},
+	        {ED, ALG_EDDSA},
+	        {ED ",\"alg\":\"EdDSA\"", ALG_EDDSA},
+	        {ED ",\"alg\":\"Ed25519\"", ALG_EDDSA},
+	        {EC, ALG_ES256},
+	        {EC ",\"alg\":\"ES256\"", ALG_ES256},
+	        {RSA, ALG_RS256},
+	        {RSA ",\"alg\":\"RS256\"", ALG_RS256},
+	        {RSA ",\"alg\":\"RS512\"", ALG_RS512},
+	        {RSA ",\"alg\":\"PS384\"", ALG_PS384},
+	        {ED ",\"use\":\"sig\"", ALG_EDDSA},
+	        {ED ",\"key_ops\":[\"verify\"]", ALG_EDDSA},
+	        {ED ",\"key_ops\":[\"sign\",\"verify\"]", ALG_EDDSA},
+	        {ED ",\"x5c\":[\"no certificate\"],\"x5u\":\"https://elsewhere.example/\",\"iat\":1", ALG_EDDSA},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -88,60 +91,60 @@ Test(jwk, skips_what_is_no_good)
 		const char *members;
 		enum key_error error;
 	} cases[] = {
-		{"\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"", KEY_SYMMETRIC},
-		{"\"kty\":\"oct\"", KEY_SYMMETRIC},
-		{ED ",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"", KEY_PRIVATE},
-		{ED ",\"d\":null", KEY_PRIVATE},
-		{ED ",\"k\":\"AAAA\"", KEY_PRIVATE},
-		{RSA ",\"p\":\"AQAB\"", KEY_PRIVATE},
-		{RSA ",\"q\":\"AQAB\"", KEY_PRIVATE},
-		{RSA ",\"dp\":\"AQAB\"", KEY_PRIVATE},
-		{RSA ",\"dq\":\"AQAB\"", KEY_PRIVATE},
-		{RSA ",\"qi\":\"AQAB\"", KEY_PRIVATE},
-		{RSA ",\"oth\":[]", KEY_PRIVATE},
-		{ED ",\"use\":\"enc\"", KEY_BAD_USE},
-		{ED ",\"use\":\"SIG\"", KEY_BAD_USE},
-		{ED ",\"use\":null", KEY_BAD_USE},
-		{ED ",\"use\":[\"sig\"]", KEY_BAD_USE},
-		{ED ",\"key_ops\":[\"sign\"]", KEY_BAD_KEY_OPS},
-		{ED ",\"key_ops\":[]", KEY_BAD_KEY_OPS},
-		{ED ",\"key_ops\":\"verify\"", KEY_BAD_KEY_OPS},
-		{ED ",\"key_ops\":[\"verify\",1]", KEY_BAD_KEY_OPS},
-		{ED ",\"kid\":1", KEY_BAD_KID},
-		{ED ",\"kid\":\"\"", KEY_BAD_KID},
-		{ED ",\"kid\":null", KEY_BAD_KID},
-		{ED ",\"alg\":\"HS256\"", KEY_BAD_ALG},
-		{ED ",\"alg\":\"none\"", KEY_BAD_ALG},
-		{ED ",\"alg\":\"ES256\"", KEY_BAD_ALG},
-		{ED ",\"alg\":null", KEY_BAD_ALG},
-		{ED ",\"alg\":\"ECDH-ES\"", KEY_BAD_ALG},
-		{EC ",\"alg\":\"ES384\"", KEY_BAD_ALG},
-		{EC ",\"alg\":\"RS256\"", KEY_BAD_ALG},
-		{EC ",\"alg\":\"HS256\"", KEY_BAD_ALG},
-		{RSA ",\"alg\":\"HS256\"", KEY_BAD_ALG},
-		{RSA ",\"alg\":\"ES256\"", KEY_BAD_ALG},
-		{RSA ",\"alg\":\"EdDSA\"", KEY_BAD_ALG},
-		{RSA ",\"alg\":\"RSA-OAEP\"", KEY_BAD_ALG},
-		{"\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"OKP\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"EC\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_CURVE},
-		{"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_LENGTH},
-		{"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_Y "\",\"y\":\"" EC_X "\"", KEY_BAD_POINT},
-		{"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"", KEY_BAD_ENCODING},
-		{"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":1,\"y\":\"" EC_Y "\"", KEY_BAD_ENCODING},
-		{"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "=\"", KEY_BAD_ENCODING},
-		{"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\"", KEY_BAD_LENGTH},
-		{"\"kty\":\"OKP\",\"crv\":\"Ed25519\"", KEY_BAD_ENCODING},
-		{"\"kty\":\"RSA\",\"n\":\"" RSA_N "\"", KEY_BAD_ENCODING},
-		{"\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AQ\"", KEY_BAD_EXPONENT},
-		{"\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"", KEY_BAD_MODULUS},
-		{"\"crv\":\"Ed25519\",\"x\":\"" ED_X "\"", KEY_BAD_KTY},
-		{"\"kty\":\"okp\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\"", KEY_BAD_KTY},
-		{"\"kty\":7", KEY_BAD_KTY},
-		{"", KEY_BAD_KTY},
+	        {"\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"", KEY_SYMMETRIC},
+	        {"\"kty\":\"oct\"", KEY_SYMMETRIC},
+	        {ED ",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"", KEY_PRIVATE},
+	        {ED ",\"d\":null", KEY_PRIVATE},
+	        {ED ",\"k\":\"AAAA\"", KEY_PRIVATE},
+	        {RSA ",\"p\":\"AQAB\"", KEY_PRIVATE},
+	        {RSA ",\"q\":\"AQAB\"", KEY_PRIVATE},
+	        {RSA ",\"dp\":\"AQAB\"", KEY_PRIVATE},
+	        {RSA ",\"dq\":\"AQAB\"", KEY_PRIVATE},
+	        {RSA ",\"qi\":\"AQAB\"", KEY_PRIVATE},
+	        {RSA ",\"oth\":[]", KEY_PRIVATE},
+	        {ED ",\"use\":\"enc\"", KEY_BAD_USE},
+	        {ED ",\"use\":\"SIG\"", KEY_BAD_USE},
+	        {ED ",\"use\":null", KEY_BAD_USE},
+	        {ED ",\"use\":[\"sig\"]", KEY_BAD_USE},
+	        {ED ",\"key_ops\":[\"sign\"]", KEY_BAD_KEY_OPS},
+	        {ED ",\"key_ops\":[]", KEY_BAD_KEY_OPS},
+	        {ED ",\"key_ops\":\"verify\"", KEY_BAD_KEY_OPS},
+	        {ED ",\"key_ops\":[\"verify\",1]", KEY_BAD_KEY_OPS},
+	        {ED ",\"kid\":1", KEY_BAD_KID},
+	        {ED ",\"kid\":\"\"", KEY_BAD_KID},
+	        {ED ",\"kid\":null", KEY_BAD_KID},
+	        {ED ",\"alg\":\"HS256\"", KEY_BAD_ALG},
+	        {ED ",\"alg\":\"none\"", KEY_BAD_ALG},
+	        {ED ",\"alg\":\"ES256\"", KEY_BAD_ALG},
+	        {ED ",\"alg\":null", KEY_BAD_ALG},
+	        {ED ",\"alg\":\"ECDH-ES\"", KEY_BAD_ALG},
+	        {EC ",\"alg\":\"ES384\"", KEY_BAD_ALG},
+	        {EC ",\"alg\":\"RS256\"", KEY_BAD_ALG},
+	        {EC ",\"alg\":\"HS256\"", KEY_BAD_ALG},
+	        {RSA ",\"alg\":\"HS256\"", KEY_BAD_ALG},
+	        {RSA ",\"alg\":\"ES256\"", KEY_BAD_ALG},
+	        {RSA ",\"alg\":\"EdDSA\"", KEY_BAD_ALG},
+	        {RSA ",\"alg\":\"RSA-OAEP\"", KEY_BAD_ALG},
+	        {"\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"OKP\",\"x\":\"" ED_X "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"EC\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_CURVE},
+	        {"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"", KEY_BAD_LENGTH},
+	        {"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_Y "\",\"y\":\"" EC_X "\"", KEY_BAD_POINT},
+	        {"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":1,\"y\":\"" EC_Y "\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "=\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\"", KEY_BAD_LENGTH},
+	        {"\"kty\":\"OKP\",\"crv\":\"Ed25519\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"RSA\",\"n\":\"" RSA_N "\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AQ\"", KEY_BAD_EXPONENT},
+	        {"\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"", KEY_BAD_MODULUS},
+	        {"\"crv\":\"Ed25519\",\"x\":\"" ED_X "\"", KEY_BAD_KTY},
+	        {"\"kty\":\"okp\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\"", KEY_BAD_KTY},
+	        {"\"kty\":7", KEY_BAD_KTY},
+	        {"", KEY_BAD_KTY},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -174,11 +177,12 @@ Test(jwk, set_keeps_the_good_keys_and_tells_of_the_others)
 	                       ALG_RS256, &count, &notes),
 	             JWKS_OK);
 	cr_expect_eq(count, 1);
-	cr_expect(view_equal(buf_view(&notes), VIEW("key set: key 2 (kid old) skipped: use is not sig\n"
-	                                            "key set: key 3 skipped: not a JSON object\n"
-	                                            "key set: key 4 skipped: alg is unknown or does not fit the kind of "
-	                                            "key\n")),
-	          "%.*s", VIEW_ARGS(buf_view(&notes)));
+	cr_expect(
+	        view_equal(buf_view(&notes), VIEW("key set: key 2 (kid old) skipped: use is not sig\n"
+	                                          "key set: key 3 skipped: not a JSON object\n"
+	                                          "key set: key 4 skipped: alg is unknown or does not fit the kind of "
+	                                          "key\n")),
+	        "%.*s", VIEW_ARGS(buf_view(&notes)));
 	buf_destroy(&notes);
 }
 
@@ -201,24 +205,24 @@ Test(jwk, set_refuses_other_documents)
 		const char *text;
 		enum jwks_error error;
 	} cases[] = {
-		{"", JWKS_MALFORMED},
-		{"null", JWKS_MALFORMED},
-		{"[]", JWKS_MALFORMED},
-		{"[{" ED "}]", JWKS_MALFORMED},
-		{"{" ED "}", JWKS_MALFORMED},
-		{"{}", JWKS_MALFORMED},
-		{"{\"keys\":{}}", JWKS_MALFORMED},
-		{"{\"keys\":null}", JWKS_MALFORMED},
-		{"{\"Keys\":[{" ED "}]}", JWKS_MALFORMED},
-		{"{\"keys\":[{" ED "}]} ,", JWKS_MALFORMED},
-		{"{\"keys\":[{" ED "}]}{}", JWKS_MALFORMED},
-		{"{\"keys\":[{" ED "}],\"keys\":[]}", JWKS_MALFORMED},
-		{"{\"keys\":[{" ED ",\"kid\":\"a\",\"kid\":\"b\"}]}", JWKS_MALFORMED},
-		{"\xef\xbb\xbf{\"keys\":[{" ED "}]}", JWKS_MALFORMED},
-		{"<!doctype html><title>Sign in</title>", JWKS_MALFORMED},
-		{"{\"keys\":[]}", JWKS_EMPTY},
-		{"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", JWKS_EMPTY},
-		{"{\"keys\":[null]}", JWKS_EMPTY},
+	        {"", JWKS_MALFORMED},
+	        {"null", JWKS_MALFORMED},
+	        {"[]", JWKS_MALFORMED},
+	        {"[{" ED "}]", JWKS_MALFORMED},
+	        {"{" ED "}", JWKS_MALFORMED},
+	        {"{}", JWKS_MALFORMED},
+	        {"{\"keys\":{}}", JWKS_MALFORMED},
+	        {"{\"keys\":null}", JWKS_MALFORMED},
+	        {"{\"Keys\":[{" ED "}]}", JWKS_MALFORMED},
+	        {"{\"keys\":[{" ED "}]} ,", JWKS_MALFORMED},
+	        {"{\"keys\":[{" ED "}]}{}", JWKS_MALFORMED},
+	        {"{\"keys\":[{" ED "}],\"keys\":[]}", JWKS_MALFORMED},
+	        {"{\"keys\":[{" ED ",\"kid\":\"a\",\"kid\":\"b\"}]}", JWKS_MALFORMED},
+	        {"\xef\xbb\xbf{\"keys\":[{" ED "}]}", JWKS_MALFORMED},
+	        {"<!doctype html><title>Sign in</title>", JWKS_MALFORMED},
+	        {"{\"keys\":[]}", JWKS_EMPTY},
+	        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", JWKS_EMPTY},
+	        {"{\"keys\":[null]}", JWKS_EMPTY},
 	};
 	struct buf notes = buf_make(64 * 1024);
 

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -72,11 +73,13 @@ static void expect_no_change_passes(enum alg alg, struct key *key, struct buf *s
 {
 	for (size_t i = 0; i < signature->len; i++) {
 		signature->ptr[i] = (char)(signature->ptr[i] ^ 1);
-		cr_expect_not(key_verify(key, MESSAGE, buf_view(signature)), "%s byte %zu", alg_row(alg)->spelling.ptr, i);
+		cr_expect_not(key_verify(key, MESSAGE, buf_view(signature)), "%s byte %zu", alg_row(alg)->spelling.ptr,
+		              i);
 		signature->ptr[i] = (char)(signature->ptr[i] ^ 1);
 	}
 	cr_expect_not(key_verify(key, VIEW("eyJhbGciOiJFUzI1NiJ9.e31"), buf_view(signature)));
 	cr_expect_not(key_verify(key, VIEW(""), buf_view(signature)));
+	cr_expect_eq(ERR_peek_error(), 0, "a leftover error would be taken for its own by the next TLS connection");
 	/* A refusal must leave the key as good as it was. */
 	cr_expect(key_verify(key, MESSAGE, buf_view(signature)), "%s", alg_row(alg)->spelling.ptr);
 }
@@ -153,8 +156,8 @@ Test(key, refuses_ecdsa_with_r_or_s_zero_or_the_order)
 				memset(signature, 0, len);
 			if (which / 3 == 2)
 				memset(signature + len, 0, len);
-			cr_expect_eq(key_verify(key, MESSAGE, (struct view){signature, 2 * len}), which == 0, "%s case %u",
-			             alg_row(algs[i])->spelling.ptr, which);
+			cr_expect_eq(key_verify(key, MESSAGE, (struct view){signature, 2 * len}), which == 0,
+			             "%s case %u", alg_row(algs[i])->spelling.ptr, which);
 		}
 		EC_GROUP_free(group);
 		buf_destroy(&good);
@@ -223,7 +226,7 @@ Test(key, takes_pss_with_a_salt_as_long_as_the_hash_and_mgf1_of_the_same_hash_on
 		int salt_len;
 		const char *mgf1;
 		bool good;
-	} cases[] = {{32, "SHA256", true}, {0, "SHA256", false}, {31, "SHA256", false}, {33, "SHA256", false},
+	} cases[] = {{32, "SHA256", true},   {0, "SHA256", false},  {31, "SHA256", false}, {33, "SHA256", false},
 	             {222, "SHA256", false}, {32, "SHA512", false}, {32, "SHA1", false}};
 
 	cr_assert_eq(key_new_rsa(ALG_PS256, ABSENT, number_of(pkey, "n", n), number_of(pkey, "e", e), &key), KEY_OK);
@@ -313,12 +316,15 @@ Test(key, refuses_points_off_the_curve)
 		size_t len = alg_row(algs[i])->coordinate_len;
 		struct key *key = NULL;
 
-		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key), KEY_BAD_POINT);
+		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key),
+		             KEY_BAD_POINT);
 		x[len - 1] = 5;
 		y[len - 1] = 1;
-		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key), KEY_BAD_POINT);
+		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key),
+		             KEY_BAD_POINT);
 		memset(x, 0xff, sizeof(x));
-		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key), KEY_BAD_POINT);
+		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len}, &key),
+		             KEY_BAD_POINT);
 		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len - 1}, (struct view){y, len}, &key),
 		             KEY_BAD_LENGTH);
 		cr_expect_eq(key_new_ec(algs[i], ABSENT, (struct view){x, len}, (struct view){y, len + 1}, &key),
@@ -331,20 +337,20 @@ Test(key, refuses_points_off_the_curve)
 Test(key, refuses_ed25519_keys_of_small_order_and_non_canonical_ones)
 {
 	static const unsigned char points[][32] = {
-		{0},
-		{1},
-		{0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-		{0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-		{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-		 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	        {0},
+	        {1},
+	        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+	        {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+	        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+	         0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
 	};
 	struct key *key = NULL;
 
 	for (size_t i = 0; i < COUNT(points); i++)
-		cr_expect_eq(key_new_ed25519(ABSENT, (struct view){(const char *)points[i], 32}, &key), KEY_BAD_POINT, "%zu",
-		             i);
+		cr_expect_eq(key_new_ed25519(ABSENT, (struct view){(const char *)points[i], 32}, &key), KEY_BAD_POINT,
+		             "%zu", i);
 	cr_expect_eq(key_new_ed25519(ABSENT, (struct view){(const char *)points[2], 31}, &key), KEY_BAD_LENGTH);
 	cr_expect_null(key);
 }

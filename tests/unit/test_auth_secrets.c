@@ -34,8 +34,7 @@ static void teardown(void)
 
 TestSuite(secrets, .init = setup, .fini = teardown);
 
-static enum jwt_error verify(struct secrets *secrets, const char *secret, enum alg alg, const char *header,
-                             int64_t now)
+static enum jwt_error verify(struct secrets *secrets, const char *secret, enum alg alg, const char *header, int64_t now)
 {
 	struct issuer *issuer = issuer_new_secret(alg, secret);
 	char *token = issuer_token(issuer, header, "{}");
@@ -57,10 +56,10 @@ static enum jwt_error verify_hs256(struct secrets *secrets, const char *secret, 
 Test(secrets, takes_random_ones)
 {
 	static const char *const good[] = {
-		CURRENT,
-		"dGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5",
-		"5f4dcc3b5aa765d61d8327deb882cf99b1a2c3d4e5f60718293a4b5c6d7e8f90",
-		"0123456789abcdef0123456789abcdef",
+	        CURRENT,
+	        "dGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5",
+	        "5f4dcc3b5aa765d61d8327deb882cf99b1a2c3d4e5f60718293a4b5c6d7e8f90",
+	        "0123456789abcdef0123456789abcdef",
 	};
 
 	for (size_t i = 0; i < COUNT(good); i++)
@@ -70,25 +69,25 @@ Test(secrets, takes_random_ones)
 Test(secrets, refuses_weak_ones)
 {
 	static const char *const bad[] = {
-		"",
-		"short",
-		"Zq3v8Kx1Lm5Np7Rt9Wy2Bc4Df6Gh0Js",  /* 31 bytes */
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", /* one byte over and over */
-		"abcdefgabcdefgabcdefgabcdefgabcdefg", /* seven different ones */
-		"passwordpasswordpasswordpassword",
-		"secretsecretsecretsecretsecretsecret",
-		"better-auth-secret-12345678901234567890",
-		"BETTER_AUTH_SECRET_12345678901234567890",
-		"your-super-secret-jwt-key-change-it-please-now",
-		"your-secret-key-here-min-32-chars",
-		"your_secret_key_here_at_least_32_characters_long",
-		"YOUR-256-BIT-SECRET-YOUR-256-BIT-SECRET",
-		"change-me-to-a-long-random-string-please",
-		"change_this_secret_in_production_0123456789",
-		"replace-with-at-least-32-random-characters",
-		"generate-a-long-random-secret-for-this",
-		"a-string-secret-at-least-256-bits-long",
-		"a placeholder of thirty-two bytes or more",
+	        "",
+	        "short",
+	        "Zq3v8Kx1Lm5Np7Rt9Wy2Bc4Df6Gh0Js",     /* 31 bytes */
+	        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",    /* one byte over and over */
+	        "abcdefgabcdefgabcdefgabcdefgabcdefg", /* seven different ones */
+	        "passwordpasswordpasswordpassword",
+	        "secretsecretsecretsecretsecretsecret",
+	        "better-auth-secret-12345678901234567890",
+	        "BETTER_AUTH_SECRET_12345678901234567890",
+	        "your-super-secret-jwt-key-change-it-please-now",
+	        "your-secret-key-here-min-32-chars",
+	        "your_secret_key_here_at_least_32_characters_long",
+	        "YOUR-256-BIT-SECRET-YOUR-256-BIT-SECRET",
+	        "change-me-to-a-long-random-string-please",
+	        "change_this_secret_in_production_0123456789",
+	        "replace-with-at-least-32-random-characters",
+	        "generate-a-long-random-secret-for-this",
+	        "a-string-secret-at-least-256-bits-long",
+	        "a placeholder of thirty-two bytes or more",
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++)
@@ -168,23 +167,23 @@ Test(secrets, stop_the_start_with_the_setting_and_not_its_value)
 		const char *alg;
 		const char *expected;
 	} cases[] = {
-		{"short-and-secret", "", "", "HS256", "BETTER_AUTH_SECRET is shorter than 32 bytes"},
-		{CURRENT, "", "", "HS384", "BETTER_AUTH_SECRET is shorter than 48 bytes"},
-		{CURRENT, "", "", "HS512", "BETTER_AUTH_SECRET is shorter than 64 bytes"},
-		{"better-auth-secret-12345678901234567890", "", "", "HS256",
-		 "BETTER_AUTH_SECRET is a published default or a placeholder"},
-		{CURRENT, "short-and-secret", "2027-01-15T08:00:00Z", "HS256",
-		 "BETTER_AUTH_PREVIOUS_SECRETS is shorter than 32 bytes"},
-		{CURRENT, FIRST ",," SECOND, "2027-01-15T08:00:00Z", "HS256",
-		 "BETTER_AUTH_PREVIOUS_SECRETS is shorter than 32 bytes"},
-		{CURRENT, FIRST "," SECOND "," THIRD, "2027-01-15T08:00:00Z", "HS256",
-		 "BETTER_AUTH_PREVIOUS_SECRETS holds more than two secrets"},
-		{CURRENT, FIRST, "", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_PREVIOUS_SECRETS_UNTIL"},
-		{CURRENT, FIRST, "tomorrow", "HS256",
-		 "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL is not an RFC 3339 date and time"},
-		{"", FIRST, "2027-01-15T08:00:00Z", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_SECRET"},
-		{CURRENT, "", "", "RS256", "JWT_SHARED_SECRET_ALG is not HS256, HS384 or HS512"},
-		{CURRENT, "", "", "none", "JWT_SHARED_SECRET_ALG is not HS256, HS384 or HS512"},
+	        {"short-and-secret", "", "", "HS256", "BETTER_AUTH_SECRET is shorter than 32 bytes"},
+	        {CURRENT, "", "", "HS384", "BETTER_AUTH_SECRET is shorter than 48 bytes"},
+	        {CURRENT, "", "", "HS512", "BETTER_AUTH_SECRET is shorter than 64 bytes"},
+	        {"better-auth-secret-12345678901234567890", "", "", "HS256",
+	         "BETTER_AUTH_SECRET is a published default or a placeholder"},
+	        {CURRENT, "short-and-secret", "2027-01-15T08:00:00Z", "HS256",
+	         "BETTER_AUTH_PREVIOUS_SECRETS is shorter than 32 bytes"},
+	        {CURRENT, FIRST ",," SECOND, "2027-01-15T08:00:00Z", "HS256",
+	         "BETTER_AUTH_PREVIOUS_SECRETS is shorter than 32 bytes"},
+	        {CURRENT, FIRST "," SECOND "," THIRD, "2027-01-15T08:00:00Z", "HS256",
+	         "BETTER_AUTH_PREVIOUS_SECRETS holds more than two secrets"},
+	        {CURRENT, FIRST, "", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_PREVIOUS_SECRETS_UNTIL"},
+	        {CURRENT, FIRST, "tomorrow", "HS256",
+	         "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL is not an RFC 3339 date and time"},
+	        {"", FIRST, "2027-01-15T08:00:00Z", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_SECRET"},
+	        {CURRENT, "", "", "RS256", "JWT_SHARED_SECRET_ALG is not HS256, HS384 or HS512"},
+	        {CURRENT, "", "", "none", "JWT_SHARED_SECRET_ALG is not HS256, HS384 or HS512"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -197,7 +196,8 @@ Test(secrets, stop_the_start_with_the_setting_and_not_its_value)
 		config.jwt_shared_secret_alg = view_of(cases[i].alg);
 		buf_reset(&error, 0);
 		cr_assert_not(secrets_open(&config, &secrets, &error), "%zu", i);
-		cr_expect(view_equal(buf_view(&error), view_of(cases[i].expected)), "%.*s", VIEW_ARGS(buf_view(&error)));
+		cr_expect(view_equal(buf_view(&error), view_of(cases[i].expected)), "%.*s",
+		          VIEW_ARGS(buf_view(&error)));
 	}
 }
 

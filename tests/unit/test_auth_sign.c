@@ -3,8 +3,8 @@
 #include <jwt.h>
 #include <stdlib.h>
 
-#include "auth/key.h"
 #include "auth/jwt.h"
+#include "auth/key.h"
 #include "auth/sign.h"
 #include "support/issuer.h"
 #include "support/leaks.h"

@@ -148,7 +148,8 @@ Test(source_file, refuses_files_that_are_no_good)
 	char big[JWKS_MAX_BYTES + 1];
 	struct buf set = buf_make(1024);
 
-	BUF_LIT(&set, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
+	BUF_LIT(&set, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+	              "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
 	memset(big, ' ', sizeof(big));
 	expect_refusal("jwks.json", "is not an absolute path");
 	expect_refusal("", "is not an absolute path");

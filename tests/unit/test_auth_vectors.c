@@ -1,4 +1,5 @@
-/* Published vectors: the RFCs' own, from tests/vectors, and the JOSE collection, from ../shared/vectors or VECTORS=dir. */
+/* Published vectors: the RFCs' own, from tests/vectors, and the JOSE collection, from ../shared/vectors or VECTORS=dir.
+ */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>

@@ -98,13 +98,15 @@ Test(state_dir, refuses_links_files_and_relative_paths)
 	cr_assert_eq(symlinkat("real", folder.fd, "link"), 0);
 	expect_refusal(below("file"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
 	expect_refusal(below("link"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
+	expect_refusal(below("link//"), ABSENT, "STATE_DIR can't be opened or made, or is no folder");
 	expect_refusal("build", ABSENT, "STATE_DIR is not an absolute path");
 	expect_refusal("./build", ABSENT, "STATE_DIR is not an absolute path");
 }
 
 Test(state_dir, refuses_places_where_everybody_may_write)
 {
-	static const char *const patterns[] = {"/tmp/auth-test-XXXXXX", "/var/tmp/auth-test-XXXXXX", "/dev/shm/auth-test-XXXXXX"};
+	static const char *const patterns[] = {"/tmp/auth-test-XXXXXX", "/var/tmp/auth-test-XXXXXX",
+	                                       "/dev/shm/auth-test-XXXXXX"};
 
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
 		char path[64];
@@ -232,7 +234,9 @@ Test(state_dir, lock_is_held_by_one_process)
 		/* The other one lets go only after it has read this. */
 		good = write(pipes[1], "x", 1) == 1 && good;
 		close(lock);
-		good = state_file_lock(folder.fd, "lock", clock_monotonic() + 30 * CLOCK_SECOND, &own) == STATE_LOCKED && good;
+		good = state_file_lock(folder.fd, "lock", clock_monotonic() + 30 * CLOCK_SECOND, &own) ==
+		               STATE_LOCKED &&
+		       good;
 		_exit(good ? 0 : 1);
 	}
 	cr_assert_eq(read(pipes[0], &byte, 1), 1);

@@ -64,13 +64,13 @@ Test(http_cors, tells_every_other_origin_nothing)
 	        "null",
 	        "*",
 	        "https://evil.example",
-	        "http://app.example",           /* another scheme */
-	        "https://app.example:443",      /* another spelling */
-	        "https://app.example:8443",     /* another port */
-	        "http://localhost",             /* without its port */
-	        "http://localhost:30000",       /* a longer port */
-	        "http://localhost:300",         /* a shorter one */
-	        "https://APP.example",          /* case */
+	        "http://app.example",       /* another scheme */
+	        "https://app.example:443",  /* another spelling */
+	        "https://app.example:8443", /* another port */
+	        "http://localhost",         /* without its port */
+	        "http://localhost:30000",   /* a longer port */
+	        "http://localhost:300",     /* a shorter one */
+	        "https://APP.example",      /* case */
 	        "HTTPS://app.example",
 	        "https://app.example/",         /* a path */
 	        "https://app.example.evil.com", /* a suffix */

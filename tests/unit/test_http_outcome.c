@@ -36,7 +36,8 @@ Test(http_outcome, gives_one_status_one_title)
 	for (enum outcome a = OUTCOME_OK + 1; a < OUTCOME_COUNT; a++)
 		for (enum outcome b = a + 1; b < OUTCOME_COUNT; b++)
 			if (outcome_row(a)->status == outcome_row(b)->status)
-				cr_expect(view_equal(outcome_row(a)->title, outcome_row(b)->title), "%d", outcome_row(a)->status);
+				cr_expect(view_equal(outcome_row(a)->title, outcome_row(b)->title), "%d",
+				          outcome_row(a)->status);
 }
 
 /* An attacker learns from a 401 nothing but that it is one. */

@@ -71,11 +71,10 @@ Test(http_problem, lists_bad_members_with_their_place)
 	field_errors_add(&errors, ABSENT, FIELD_NO_INDEX, "must be an object", "object_type");
 	problem_write(&out, OUTCOME_INVALID, VIEW("r"), &errors);
 	cr_expect(view_starts(buf_view(&out), VIEW("{\"type\":\"/problems/invalid\"")));
-	static const char expected[] =
-	        ",\"errors\":["
-	        "{\"loc\":[\"body\",\"title\"],\"msg\":\"is required\",\"type\":\"missing\"},"
-	        "{\"loc\":[\"body\",\"tags\",3],\"msg\":\"is too long\",\"type\":\"too_long\"},"
-	        "{\"loc\":[\"body\"],\"msg\":\"must be an object\",\"type\":\"object_type\"}]}";
+	static const char expected[] = ",\"errors\":["
+	                               "{\"loc\":[\"body\",\"title\"],\"msg\":\"is required\",\"type\":\"missing\"},"
+	                               "{\"loc\":[\"body\",\"tags\",3],\"msg\":\"is too long\",\"type\":\"too_long\"},"
+	                               "{\"loc\":[\"body\"],\"msg\":\"must be an object\",\"type\":\"object_type\"}]}";
 	struct view text = buf_view(&out);
 	size_t len = sizeof expected - 1;
 	cr_assert_gt(text.len, len);

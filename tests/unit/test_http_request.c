@@ -227,6 +227,37 @@ Test(http_request, takes_the_base_path_off_the_front_segment_by_segment)
 		expect_segments(cases[i].target, cases[i].base, cases[i].segments);
 }
 
+Test(http_request, knows_a_base_path_that_no_request_could_be_below)
+{
+	static const struct {
+		const char *path;
+		bool valid;
+	} cases[] = {
+	        {"", true},
+	        {NULL, true},
+	        {"/a", true},
+	        {"/~ann/todo", true},
+	        {"/%7Eann", true},
+	        {"/", false},
+	        {"a", false},
+	        {"~ann/todo", false},
+	        {"/a/", false},
+	        {"/a//b", false},
+	        {"/a/../b", false},
+	        {"/.", false},
+	        {"/a%2Fb", false},
+	        {"/a%zz", false},
+	        {"/a\\b", false},
+	        {"/a%00", false},
+	        {"https://a.example/a", false},
+	        {"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", true},
+	        {"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		cr_expect_eq(request_base_path_valid(&arena, view_of(cases[i].path)), cases[i].valid, "%s",
+		             cases[i].path);
+}
+
 /* Web servers normalise PATH_INFO and decode it; only the raw target counts. */
 Test(http_request, lets_script_name_and_path_info_decide_nothing)
 {
@@ -260,8 +291,8 @@ Test(http_request, keeps_the_query_raw_and_tells_an_empty_one_from_none)
 		const char *target;
 		const char *query; /* NULL: none */
 	} cases[] = {
-	        {"/health", NULL},           {"/health?", ""},        {"/health?a=b&c=%20d", "a=b&c=%20d"},
-	        {"/health?a?b", "a?b"},      {"/health%3Fa=b", NULL}, {"/a/../b?x=1", "x=1"},
+	        {"/health", NULL},      {"/health?", ""},        {"/health?a=b&c=%20d", "a=b&c=%20d"},
+	        {"/health?a?b", "a?b"}, {"/health%3Fa=b", NULL}, {"/a/../b?x=1", "x=1"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct request request = read_target(cases[i].target, "");
@@ -278,11 +309,13 @@ Test(http_request, knows_its_methods_exactly_and_no_other_word)
 		const char *name;
 		enum method method;
 	} cases[] = {
-	        {"GET", METHOD_GET},      {"HEAD", METHOD_HEAD},     {"POST", METHOD_POST},       {"PUT", METHOD_PUT},
-	        {"PATCH", METHOD_PATCH},  {"DELETE", METHOD_DELETE}, {"OPTIONS", METHOD_OPTIONS}, {"TRACE", METHOD_OTHER},
-	        {"CONNECT", METHOD_OTHER}, {"get", METHOD_OTHER},     {"Get", METHOD_OTHER},       {"GET ", METHOD_OTHER},
-	        {" GET", METHOD_OTHER},   {"GETS", METHOD_OTHER},    {"GE", METHOD_OTHER},        {"", METHOD_OTHER},
-	        {NULL, METHOD_OTHER},     {"PROPFIND", METHOD_OTHER}, {"QUERY", METHOD_OTHER},
+	        {"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
+	        {"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
+	        {"OPTIONS", METHOD_OPTIONS}, {"TRACE", METHOD_OTHER}, {"CONNECT", METHOD_OTHER},
+	        {"get", METHOD_OTHER},       {"Get", METHOD_OTHER},   {"GET ", METHOD_OTHER},
+	        {" GET", METHOD_OTHER},      {"GETS", METHOD_OTHER},  {"GE", METHOD_OTHER},
+	        {"", METHOD_OTHER},          {NULL, METHOD_OTHER},    {"PROPFIND", METHOD_OTHER},
+	        {"QUERY", METHOD_OTHER},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		buffers_set(&client, "REQUEST_METHOD", cases[i].name);

@@ -1,0 +1,417 @@
+/* What clients see while something behind the program is away, slow or set up
+ * wrongly, and what a refused request costs. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/api.h"
+#include "support/issuer.h"
+#include "support/postgres.h"
+#include "support/relay.h"
+
+POSTGRES_FOR_ALL_TESTS
+TestSuite(faults, .fini = api_end, .timeout = 240);
+
+#define MISSING "0189f7a0-0000-7000-8000-00000000dead"
+#define LIST "/api/anna/tasks"
+
+/* A path for a folder or a file of this test, not there yet. */
+static const char *own_path(const char *name)
+{
+	return ask_format("%s/%s", postgres_folder(), api_name(name));
+}
+
+/* The address of a database for todo_app, through a socket in that folder. */
+static const char *database_in(const char *folder, const char *database)
+{
+	char *url = postgres_url_in(folder, "todo_app", database);
+	const char *kept = ask_format("DATABASE_URL=%s", url);
+	free(url);
+	return kept;
+}
+
+static const struct answer *ask(struct responder *responder, const char *method, const char *target, const char *body)
+{
+	struct ask ask = {.method = method, .target = target, .token = api_token("anna"), .body = body};
+	return responder_ask(responder, &ask);
+}
+
+static void expect_unavailable(const struct answer *answer, const char *code, const char *asked)
+{
+	expect_problem(answer, 503, code, asked);
+	cr_expect(answer_header(answer, "Retry-After").len > 0, "%s: no Retry-After", asked);
+}
+
+/* ---- what a refused request costs ---- */
+
+Test(faults, no_request_that_fails_before_the_database_connects_to_it)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {database_in(relay->folder, database), NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	const char *const two[] = {
+	        ask_format("HTTP_AUTHORIZATION=Bearer %s, Bearer %s", api_token("anna"), api_token("anna")), NULL};
+	const char *const text[] = {"CONTENT_TYPE=text/plain", NULL};
+	const char *const large[] = {"CONTENT_LENGTH=65537", NULL};
+	const char *const preflight[] = {"HTTP_ORIGIN=https://evil.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT",
+	                                 NULL};
+	const char *token = api_token("anna");
+	const struct {
+		struct ask ask;
+		int status;
+	} cases[] = {
+	        {{.target = LIST}, 401},
+	        {{.target = LIST, .params = two}, 400},
+	        {{.target = LIST "?access_token=x", .token = token}, 400},
+	        {{.target = LIST "?x=y", .token = token}, 400},
+	        {{.target = "/api/berta/tasks", .token = token}, 403},
+	        {{.target = "/api/anna/nothing", .token = token}, 404},
+	        {{.target = "/api/anna/tasks/1", .token = token}, 404},
+	        {{.method = "FOO", .target = LIST, .token = token}, 405},
+	        {{.method = "OPTIONS", .target = LIST}, 204},
+	        {{.method = "OPTIONS", .target = LIST, .params = preflight}, 204},
+	        {{.method = "POST", .target = LIST, .token = token, .body = "x", .params = text}, 415},
+	        {{.method = "POST", .target = LIST, .token = token, .body = "x", .params = large}, 413},
+	        {{.method = "POST", .target = LIST, .token = token, .body = "{"}, 400},
+	        {{.method = "POST", .target = LIST, .token = token, .body = "{}"}, 422},
+	        {{.method = "POST", .target = LIST, .token = token}, 400},
+	        {{.method = "PUT", .target = LIST "/" MISSING, .token = token, .body = "{\"title\":\"\"}"}, 422},
+	        {{.method = "PATCH", .target = LIST "/" MISSING "/complete", .token = token, .body = "{}"}, 422},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct answer *answer = responder_ask(tasks, &cases[i].ask);
+		cr_expect_eq(answer->status, cases[i].status, "row %zu: %d %.*s", i, answer->status,
+		             VIEW_ARGS(answer->body));
+	}
+	struct attack attack;
+	for (size_t i = 0; api_attack(i, "anna", &attack); i++) {
+		struct ask bad = {.method = "POST", .target = LIST, .token = attack.token, .body = api_task("x", "")};
+		cr_expect_eq(responder_ask(tasks, &bad)->status, 401, "%s", attack.name);
+	}
+	cr_expect_eq(atomic_load(&relay->connections), 0);
+	/* the counter does count */
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(atomic_load(&relay->connections), 1, "one connection is kept for all");
+	relay_stop(relay);
+}
+
+/* Were the body read first, its faults would be told first. */
+Test(faults, no_body_is_judged_before_token_and_owner)
+{
+	static const char *const bodies[] = {"{", "{}", "", "\xff", "{\"title\":\"a\",\"title\":\"b\"}"};
+	static const char *const types[] = {"CONTENT_TYPE=application/json", "CONTENT_TYPE=text/plain"};
+	static const char *const lengths[] = {"CONTENT_LENGTH=2", "CONTENT_LENGTH=99999999", "CONTENT_LENGTH=x"};
+	struct responder *tasks = responder_start("tasks", api_settings((const char *const[]){NULL}));
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+		for (size_t j = 0; j < sizeof types / sizeof *types; j++)
+			for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+				const char *const params[] = {types[j], lengths[k], NULL};
+				struct ask ask = {
+				        .method = "POST", .target = LIST, .body = bodies[i], .params = params};
+				expect_problem(responder_ask(tasks, &ask), 401, "unauthorized", bodies[i]);
+				ask.token = api_token("berta");
+				expect_problem(responder_ask(tasks, &ask), 403, "forbidden", bodies[i]);
+				ask.target = "/api/anna/nothing";
+				expect_problem(responder_ask(tasks, &ask), 404, "not_found", bodies[i]);
+				ask.target = LIST;
+				ask.method = "DELETE";
+				if (responder_ask(tasks, &ask)->status != 405)
+					expect_problem(responder_ask(tasks, &ask), 403, "forbidden", bodies[i]);
+			}
+}
+
+/* ---- the database ---- */
+
+struct readiness {
+	struct responder *health;
+	int status;
+	const char *code; /* NULL: none */
+};
+
+/* One result holds for a second, so what is true now is told a little later. */
+static bool is_ready_as(void *context)
+{
+	const struct readiness *wanted = context;
+	struct ask ask = {.target = "/ready"};
+	const struct answer *answer = responder_ask(wanted->health, &ask);
+	return answer->status == wanted->status &&
+	       (!wanted->code || view_equal(answer_text(answer, "code"), view_of(wanted->code)));
+}
+
+static void expect_ready(struct responder *health, int status, const char *code)
+{
+	struct readiness wanted = {health, status, code};
+	struct ask ask = {.target = "/ready"};
+	until(is_ready_as, &wanted, ask_format("/ready says %d %s", status, code ? code : ""));
+	const struct answer *answer = responder_ask(health, &ask);
+	if (code)
+		expect_unavailable(answer, code, "/ready");
+	else
+		cr_expect_eq(answer->status, status);
+	ask.target = "/health";
+	answer = responder_ask(health, &ask);
+	cr_expect_eq(answer->status, 200, "/health looks at nothing but the process");
+	cr_expect(view_equal(answer->body, VIEW("{\"status\":\"ok\"}")));
+}
+
+static bool lists(void *context)
+{
+	return ask(context, "GET", LIST, NULL)->status == 200;
+}
+
+Test(faults, a_program_starts_without_its_database_and_finds_it_when_it_comes)
+{
+	const char *database = api_name("faults");
+	const char *folder = own_path("later");
+	const char *const more[] = {database_in(folder, database), NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	struct responder *health = responder_start("health", api_settings(more));
+	for (int i = 0; i < 3; i++) {
+		expect_unavailable(ask(tasks, "GET", LIST, NULL), "database_unavailable", "GET");
+		expect_unavailable(ask(tasks, "POST", LIST, api_task("x", "")), "database_unavailable", "POST");
+	}
+	expect_ready(health, 503, "database_unavailable");
+	/* what needs no database goes on */
+	expect_problem(ask(tasks, "GET", "/api/berta/tasks", NULL), 403, "forbidden", "another's");
+	postgres_database(database);
+	cr_assert_eq(symlink(postgres_folder(), folder), 0);
+	until(lists, tasks, "the tasks are listed");
+	expect_ready(health, 200, NULL);
+	cr_expect_eq(ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+	unlink(folder);
+}
+
+Test(faults, a_request_never_notices_that_its_connection_was_ended)
+{
+	const char *database = api_name("faults");
+	const char *url = api_database(database);
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	for (int i = 0; i < 5; i++) {
+		cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+		postgres_run("postgres", database,
+		             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app'"
+		             " AND datname = current_database()");
+		cr_expect_eq(ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
+		             i % 2 ? 200 : 201);
+	}
+}
+
+Test(faults, a_silent_database_is_given_up_in_time)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	const struct answer *answer = ask(tasks, "GET", LIST, NULL);
+	expect_problem(answer, 504, "database_timeout", "GET");
+	cr_expect(answer_header(answer, "Retry-After").len > 0);
+	atomic_store(&relay->order, RELAY_PASS);
+	until(lists, tasks, "the tasks are listed again");
+	relay_stop(relay);
+}
+
+/* A client that repeats it blindly might do it twice. */
+Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {database_in(relay->folder, database), NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
+	const struct answer *answer = ask(tasks, "POST", LIST, api_task("x", ""));
+	expect_problem(answer, 503, "outcome_unknown", "POST");
+	cr_expect(view_is_absent(answer_header(answer, "Retry-After")));
+	/* a read is simply tried again */
+	until(lists, tasks, "the tasks are listed again");
+	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	relay_stop(relay);
+}
+
+Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	char *url = postgres_url("postgres", database);
+	struct responder *health = responder_start("health", api_settings_for(url));
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	expect_ready(health, 503, "database_role");
+	expect_unavailable(ask(tasks, "GET", LIST, NULL), "database_role", "a superuser");
+	const char *const off[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_ROLE_CHECK=off", NULL};
+	cr_expect_eq(ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200,
+	             "for development");
+	/* the one that is meant for us wins */
+	char *own = postgres_url("todo_app", database);
+	const char *const both[] = {ask_format("DATABASE_URL=%s", url), ask_format("TODO_DATABASE_URL=%s", own), NULL};
+	cr_expect_eq(ask(responder_start("tasks", api_settings(both)), "GET", LIST, NULL)->status, 200);
+	free(own);
+	free(url);
+}
+
+Test(faults, a_schema_of_another_version_is_named_by_ready)
+{
+	const char *database = api_name("faults");
+	const char *url = api_database(database);
+	struct responder *health = responder_start("health", api_settings_for(url));
+	expect_ready(health, 200, NULL);
+	postgres_run("todo_owner", database, "UPDATE todo.schema_version SET version = version + 1");
+	expect_ready(health, 503, "database_schema");
+}
+
+Test(faults, ready_tells_nothing_but_which_part_failed)
+{
+	const char *const more[] = {
+	        "DATABASE_URL=postgresql://todo_app:" PRIVATE "-password@/" PRIVATE "?host=/nowhere/" PRIVATE, NULL};
+	struct responder *health = responder_start("health", api_settings(more));
+	struct ask ask = {.target = "/ready"};
+	const struct answer *answer = responder_ask(health, &ask);
+	expect_unavailable(answer, "database_unavailable", "/ready");
+	cr_expect_null(memmem(answer->body.ptr, answer->body.len, PRIVATE, strlen(PRIVATE)));
+	cr_expect_null(memmem(answer->body.ptr, answer->body.len, "nowhere", 7));
+}
+
+/* ---- the keys ---- */
+
+static void write_keys(const char *path, struct issuer *const *issuers, size_t count)
+{
+	struct buf text = buf_make(64 * 1024);
+	const char *fresh = ask_format("%s.new", path);
+	issuer_jwks(issuers, count, &text);
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	cr_assert(fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len && rename(fresh, path) == 0);
+	close(fd);
+	buf_destroy(&text);
+}
+
+struct bearer {
+	struct responder *auth;
+	const char *token;
+};
+
+static bool is_believed(void *context)
+{
+	const struct bearer *bearer = context;
+	struct ask ask = {.target = "/auth/me", .token = bearer->token};
+	return responder_ask(bearer->auth, &ask)->status == 200;
+}
+
+Test(faults, keys_that_can_not_be_had_are_no_fault_of_the_token)
+{
+	struct issuer *issuer = issuer_new(ALG_EDDSA, "k1");
+	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
+	/* nothing listens on port 1 */
+	const char *const more[] = {"JWKS_URL=http://127.0.0.1:1/jwks", "JWKS_INSECURE_LOOPBACK=1", "JWKS_COOLDOWN=1",
+	                            NULL};
+	struct responder *auth = responder_start("auth", api_settings(more));
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	struct responder *health = responder_start("health", api_settings(more));
+	struct ask ask = {.target = "/auth/me", .token = token};
+	expect_unavailable(responder_ask(auth, &ask), "keys_unavailable", "/auth/me");
+	ask = (struct ask){.target = LIST, .token = token};
+	expect_unavailable(responder_ask(tasks, &ask), "keys_unavailable", LIST);
+	/* a secret is no way around them, unless it was said so */
+	ask = (struct ask){.target = "/auth/me", .token = api_token("anna")};
+	expect_problem(responder_ask(auth, &ask), 401, "unauthorized", "HS256 beside a key set");
+	expect_ready(health, 503, "keys_unavailable");
+	free(token);
+	issuer_free(issuer);
+}
+
+static bool is_disbelieved(void *context)
+{
+	return !is_believed(context);
+}
+
+Test(faults, keys_that_come_and_go_are_taken_up_and_dropped)
+{
+	struct issuer *first = issuer_new(ALG_EDDSA, "k1");
+	struct issuer *second = issuer_new(ALG_ES256, "k2");
+	struct issuer *const both[] = {first, second};
+	const char *path = own_path("jwks");
+	char *old = issuer_token_for(first, "anna", API_ORIGIN, clock_now());
+	char *fresh = issuer_token_for(second, "anna", API_ORIGIN, clock_now());
+	write_keys(path, &first, 1);
+	const char *const more[] = {ask_format("JWKS_FILE=%s", path), "JWKS_REFRESH=1", NULL};
+	struct bearer by_old = {responder_start("auth", api_settings(more)), old};
+	struct bearer by_fresh = {by_old.auth, fresh};
+	cr_expect(is_believed(&by_old), "the first key's token");
+	cr_expect_not(is_believed(&by_fresh), "a key that nobody knows");
+	write_keys(path, both, 2);
+	until(is_believed, &by_fresh, "the second key's token is believed");
+	cr_expect(is_believed(&by_old), "an old token still works");
+	write_keys(path, &second, 1);
+	until(is_disbelieved, &by_old, "the first key's token is refused");
+	cr_expect(is_believed(&by_fresh));
+	/* nothing good in it: the last good set goes on */
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	cr_assert(fd >= 0 && write(fd, "{", 1) == 1);
+	close(fd);
+	cr_expect(is_believed(&by_fresh));
+	unlink(path);
+	free(old);
+	free(fresh);
+	issuer_free(first);
+	issuer_free(second);
+}
+
+/* ---- plain CGI ---- */
+
+static void expect_same(const char *program, struct responder *responder, const char *const settings[],
+                        const struct ask *ask)
+{
+	const struct answer *fast = responder_ask(responder, ask);
+	const struct answer *plain = responder_cgi(program, settings, ask);
+	cr_expect(view_equal(answer_without_id(fast), answer_without_id(plain)), "%s\n%.*s\nis not\n%.*s", ask->target,
+	          VIEW_ARGS(answer_without_id(plain)), VIEW_ARGS(answer_without_id(fast)));
+}
+
+Test(faults, plain_cgi_answers_like_fastcgi)
+{
+	const char *url = api_database(api_name("faults"));
+	const char *const *settings = api_settings_for(url);
+	struct responder *tasks = responder_start("tasks", settings);
+	struct responder *auth = responder_start("auth", settings);
+	struct responder *health = responder_start("health", settings);
+	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	const char *token = api_token("anna");
+	const char *const cut[] = {"CONTENT_LENGTH=100", NULL};
+	const struct ask asks[] = {
+	        {.target = LIST},
+	        {.target = LIST, .token = token},
+	        {.method = "HEAD", .target = LIST, .token = token},
+	        {.target = task, .token = token},
+	        {.target = "/api/berta/tasks", .token = token},
+	        {.target = "/api//tasks", .token = token},
+	        {.method = "POST", .target = LIST, .token = token, .body = "{"},
+	        {.method = "POST", .target = LIST, .token = token, .body = "{}"},
+	        {.method = "POST", .target = LIST, .token = token, .body = "{}", .params = cut},
+	        {.method = "POST", .target = LIST, .token = token},
+	        {.method = "FOO", .target = LIST, .token = token},
+	        {.method = "OPTIONS", .target = LIST},
+	        {.method = "PUT", .target = LIST "/" MISSING, .token = token, .body = "{\"title\":\"x\"}"},
+	};
+	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
+		expect_same("tasks", tasks, settings, &asks[i]);
+	const struct ask me = {.target = "/auth/me", .token = token};
+	const struct ask validate = {.method = "POST", .target = "/auth/validate"};
+	const struct ask alive = {.target = "/health"};
+	expect_same("auth", auth, settings, &me);
+	expect_same("auth", auth, settings, &validate);
+	expect_same("health", health, settings, &alive);
+	const struct ask create = {.method = "POST", .target = LIST, .token = token, .body = api_task("by CGI", "")};
+	cr_expect_eq(responder_cgi("tasks", settings, &create)->status, 201);
+	const struct ask toggle = {.method = "PATCH", .target = ask_format("%s/complete", task), .token = token};
+	cr_expect_eq(responder_cgi("tasks", settings, &toggle)->status, 200);
+}

@@ -1,0 +1,330 @@
+/* The life of a program: workers, signals, a new binary, and a web server that
+ * talks nonsense. No request that was taken in hand is ever lost. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/api.h"
+#include "support/fastcgi.h"
+
+TestSuite(workers, .fini = api_end, .timeout = 240);
+
+static struct responder *start(const char *program, const char *workers)
+{
+	return responder_start(program, api_settings((const char *const[]){workers, NULL}));
+}
+
+static void expect_alive(struct responder *responder)
+{
+	struct ask ask = {.target = "/health"};
+	cr_expect_eq(responder_ask(responder, &ask)->status, 200);
+}
+
+/* ---- requests in hand ---- */
+
+static bool is_read(void *context)
+{
+	int unread = -1;
+	return ioctl(*(int *)context, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
+/* A request whose body has not come to its end, so that its worker waits for
+ * it. Returns once one has read all that was sent, and so has it in hand. */
+static int hold(struct responder *responder)
+{
+	struct buf bytes = buf_make(64 * 1024);
+	struct ask ask = {
+	        .method = "POST", .target = "/auth/validate", .token = api_token("anna"), .body = "0123456789"};
+	ask_write(&ask, &bytes);
+	int fd = fastcgi_connect(responder_socket(responder));
+	/* all but the record that ends the body */
+	cr_assert(fd >= 0 && fastcgi_send(fd, (struct view){bytes.ptr, bytes.len - 8}));
+	buf_destroy(&bytes);
+	until(is_read, &fd, "a worker has the request in hand");
+	return fd;
+}
+
+static void expect_answer(int fd)
+{
+	struct buf end = buf_make(16);
+	fastcgi_record(&end, FASTCGI_STDIN, VIEW(""));
+	cr_expect(fastcgi_send(fd, buf_view(&end)));
+	buf_destroy(&end);
+	const struct answer *answer = responder_answer(fd, false);
+	cr_expect_eq(answer->status, 200);
+	cr_expect_not_null(memmem(answer->body.ptr, answer->body.len, "\"valid\":true", 12));
+	close(fd);
+}
+
+Test(workers, a_stop_signal_lets_the_request_in_hand_finish)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		struct responder *auth = start("auth", "WORKERS=0");
+		int fd = hold(auth);
+		kill(responder_pid(auth), signals[i]);
+		expect_answer(fd);
+		cr_expect_eq(responder_wait(auth), 0, "signal %d", signals[i]);
+	}
+}
+
+static bool has_ended(void *context)
+{
+	return kill(*(pid_t *)context, 0) != 0 && errno == ESRCH;
+}
+
+Test(workers, stopping_the_parent_lets_every_workers_request_finish)
+{
+	struct responder *auth = start("auth", "WORKERS=3");
+	int fds[3];
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = hold(auth);
+	kill(responder_pid(auth), SIGTERM);
+	for (size_t i = 0; i < 3; i++)
+		expect_answer(fds[i]);
+	cr_expect_eq(responder_wait(auth), 0);
+}
+
+Test(workers, a_waiting_program_stops_at_once)
+{
+	static const char *const workers[] = {"WORKERS=0", "WORKERS=2"};
+	for (size_t i = 0; i < 2; i++) {
+		struct responder *health = start("health", workers[i]);
+		expect_alive(health);
+		cr_expect_eq(responder_stop(health), 0);
+	}
+}
+
+/* ---- the crew ---- */
+
+struct crew {
+	struct responder *responder;
+	size_t count;
+	pid_t without; /* none of them */
+};
+
+static bool is_complete(void *context)
+{
+	struct crew *crew = context;
+	pid_t pids[16];
+	size_t count = responder_workers(crew->responder, pids, 16);
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == crew->without)
+			return false;
+	return count == crew->count;
+}
+
+Test(workers, there_are_as_many_as_were_asked_for)
+{
+	static const struct {
+		const char *setting;
+		size_t count;
+	} cases[] = {{"WORKERS=0", 0}, {"WORKERS=1", 1}, {"WORKERS=5", 5}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct crew crew = {start("health", cases[i].setting), cases[i].count, 0};
+		expect_alive(crew.responder);
+		until(is_complete, &crew, "the crew is complete");
+	}
+}
+
+/* They share one socket: a slow request keeps only its own worker. */
+Test(workers, no_request_waits_behind_anothers)
+{
+	struct responder *auth = start("auth", "WORKERS=3");
+	int first = hold(auth);
+	int second = hold(auth);
+	for (int i = 0; i < 20; i++) {
+		struct ask ask = {.target = "/auth/me", .token = api_token("anna")};
+		cr_expect_eq(responder_ask(auth, &ask)->status, 200);
+	}
+	expect_answer(second);
+	expect_answer(first);
+}
+
+Test(workers, a_killed_one_is_replaced)
+{
+	static const int signals[] = {SIGKILL, SIGABRT, SIGTERM};
+	struct crew crew = {start("health", "WORKERS=2"), 2, 0};
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		pid_t pids[16];
+		until(is_complete, &crew, "the crew is complete");
+		responder_workers(crew.responder, pids, 16);
+		crew.without = pids[0];
+		kill(pids[0], signals[i]);
+		until(is_complete, &crew, "the dead worker is replaced");
+		expect_alive(crew.responder);
+	}
+}
+
+Test(workers, none_outlives_its_parent)
+{
+	struct crew crew = {start("health", "WORKERS=3"), 3, 0};
+	pid_t pids[16];
+	expect_alive(crew.responder);
+	until(is_complete, &crew, "the crew is complete");
+	responder_workers(crew.responder, pids, 16);
+	kill(responder_pid(crew.responder), SIGKILL);
+	cr_expect_eq(responder_wait(crew.responder), RESPONDER_BY_SIGNAL + SIGKILL);
+	for (size_t i = 0; i < 3; i++)
+		until(has_ended, &pids[i], "the orphan has ended");
+}
+
+/* ---- a new binary ---- */
+
+static void copy_file(const char *from, const char *to)
+{
+	const char *fresh = ask_format("%s.new", to);
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	char bytes[65536];
+	cr_assert(in >= 0 && out >= 0, "%s", from);
+	for (ssize_t len; (len = read(in, bytes, sizeof bytes)) > 0;)
+		cr_assert_eq(write(out, bytes, (size_t)len), len);
+	close(in);
+	close(out);
+	cr_assert_eq(rename(fresh, to), 0);
+}
+
+static bool is_the_other_program(void *context)
+{
+	struct ask ask = {.target = "/health"};
+	const struct answer *answer = responder_ask(context, &ask);
+	/* the old one knows no such path; one of both answers, always */
+	cr_assert(answer->status == 200 || answer->status == 404);
+	return answer->status == 200;
+}
+
+Test(workers, a_program_is_replaced_by_hup_without_losing_a_request)
+{
+	const char *file = ask_format("%s-%d", responder_program("replaced"), getpid());
+	copy_file(responder_program("auth"), file);
+	struct responder *responder =
+	        responder_start_file(file, api_settings((const char *const[]){"WORKERS=3", NULL}));
+	pid_t parent = responder_pid(responder);
+	int first = hold(responder);
+	int second = hold(responder);
+	copy_file(responder_program("health"), file);
+	kill(parent, SIGHUP);
+	until(is_the_other_program, responder, "the new program answers");
+	/* the old one's requests are still in hand, and are finished by it */
+	expect_answer(first);
+	expect_answer(second);
+	struct crew crew = {responder, 3, 0};
+	until(is_complete, &crew, "the old workers are gone, the new ones there");
+	expect_alive(responder);
+	cr_expect_eq(responder_stop(responder), 0);
+	unlink(file);
+}
+
+Test(workers, hup_with_an_unusable_binary_leaves_the_old_program_serving)
+{
+	const char *file = ask_format("%s-%d", responder_program("broken"), getpid());
+	copy_file(responder_program("health"), file);
+	struct crew crew = {responder_start_file(file, api_settings((const char *const[]){"WORKERS=2", NULL})), 2, 0};
+	expect_alive(crew.responder);
+	cr_assert_eq(chmod(file, 0600), 0);
+	kill(responder_pid(crew.responder), SIGHUP);
+	expect_alive(crew.responder);
+	until(is_complete, &crew, "the crew is complete");
+	expect_alive(crew.responder);
+	unlink(file);
+}
+
+/* ---- a web server that talks nonsense ---- */
+
+/* Sends the bytes and nothing more; whatever comes back, the program lives on. */
+static void send_and_leave(struct responder *responder, struct view bytes)
+{
+	int fd = fastcgi_connect(responder_socket(responder));
+	cr_assert_geq(fd, 0);
+	(void)!fastcgi_send(fd, bytes);
+	close(fd);
+	expect_alive(responder);
+}
+
+Test(workers, a_connection_cut_anywhere_harms_nobody)
+{
+	struct responder *health = start("health", "WORKERS=0");
+	struct buf bytes = buf_make(64 * 1024);
+	struct ask ask = {.method = "POST", .target = "/health", .body = "0123456789", .chunk = 5};
+	ask_write(&ask, &bytes);
+	for (size_t len = 0; len < bytes.len; len++)
+		send_and_leave(health, (struct view){bytes.ptr, len});
+	buf_destroy(&bytes);
+}
+
+Test(workers, records_that_make_no_sense_harm_nobody)
+{
+	struct responder *health = start("health", "WORKERS=0");
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} cases[] = {
+	        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27},
+	        {"\0\0\0\0\0\0\0\0", 8},
+	        {"\xff\xff\xff\xff\xff\xff\xff\xff", 8},
+	        {"\1\1\0\1\0\0\0\0", 8},                   /* an empty beginning */
+	        {"\1\1\0\1\0\10\0\0\0\2\0\0\0\0\0\0", 16}, /* another role */
+	        {"\1\1\0\0\0\10\0\0\0\1\0\0\0\0\0\0", 16}, /* request 0 */
+	        {"\1\2\0\1\0\0\0\0", 8},                   /* an abort of nothing */
+	        {"\1\11\0\0\0\0\0\0", 8},                  /* a question for values */
+	        {"\1\77\0\0\0\4\0\0abcd", 12},             /* an unknown type */
+	        {"\1\5\0\1\0\4\0\0abcd", 12},              /* a body without a beginning */
+	        {"\1\4\0\1\0\4\0\0\3\3ab", 12},            /* parameters without a beginning */
+	        {"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\4\0\0\177\177ab", 28}, /* a name longer than its record */
+	        {"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 32}, /* no parameters */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		send_and_leave(health, (struct view){cases[i].bytes, cases[i].len});
+}
+
+Test(workers, an_aborted_request_harms_nobody)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	for (int i = 0; i < 3; i++) {
+		int fd = hold(auth);
+		struct buf abort = buf_make(16);
+		fastcgi_record(&abort, FASTCGI_ABORT, VIEW(""));
+		cr_expect(fastcgi_send(fd, buf_view(&abort)));
+		buf_destroy(&abort);
+		close(fd);
+	}
+	expect_answer(hold(auth));
+}
+
+/* The answer to a request that is not read to its end looks like a failure to
+ * a web server, so even a refused body is. */
+Test(workers, a_refused_body_is_read_to_its_end)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	char *body = malloc(4 * 1024 * 1024 + 1);
+	cr_assert_not_null(body);
+	memset(body, 'x', 4 * 1024 * 1024);
+	body[4 * 1024 * 1024] = '\0';
+	struct ask ask = {.method = "POST", .target = "/auth/nothing", .body = body, .chunk = 8192};
+	expect_problem(responder_ask(auth, &ask), 404, "not_found", "4 MiB");
+	free(body);
+}
+
+Test(workers, large_parameters_are_no_problem)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	char *value = malloc(60 * 1000);
+	cr_assert_not_null(value);
+	memset(value, 'a', 60 * 1000 - 1);
+	value[60 * 1000 - 1] = '\0';
+	const char *const params[] = {ask_format("HTTP_COOKIE=%s", value), NULL};
+	struct ask ask = {.target = "/auth/me", .token = api_token("anna"), .params = params};
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
+	ask = (struct ask){.target = ask_format("/auth/%s", value)};
+	expect_problem(responder_ask(auth, &ask), 404, "not_found", "a long path");
+	ask = (struct ask){.target = "/auth/me", .token = value};
+	expect_problem(responder_ask(auth, &ask), 401, "unauthorized", "a long token");
+	free(value);
+}

@@ -1,0 +1,62 @@
+/* The HTTP client's own promises: the environment, and the address behind a name. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth/fetch.h"
+#include "base/clock.h"
+#include "support/auth_server.h"
+#include "support/leaks.h"
+
+TestSuite(fetch, .fini = leaks_check);
+
+Test(fetch, drops_what_would_steer_it)
+{
+	static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",  "all_proxy",
+	                                    "ALL_PROXY",  "no_proxy",   "NO_PROXY",    "SSLKEYLOGFILE"};
+
+	setenv("UNRELATED", "stays", 1);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		setenv(names[i], "x", 1);
+	fetch_drop_environment();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		cr_expect_null(getenv(names[i]), "%s", names[i]);
+	cr_expect_str_eq(getenv("UNRELATED"), "stays");
+}
+
+static const char *fetch_from(const char *url, struct buf *body)
+{
+	struct fetch_options options = {
+	        .url = url,
+	        .proxy = "",
+	        .ca_file = "/etc/ssl/certs/ca-certificates.crt",
+	        .loopback_only = true,
+	        .timeout = 20 * CLOCK_SECOND,
+	};
+
+	return fetch(&options, body);
+}
+
+/* 0.0.0.0 stands for a name that resolves to something other than loopback: it
+ * would reach the server all the same. */
+Test(fetch, connects_to_loopback_addresses_only)
+{
+	struct auth_server server = auth_server_start(NULL, NULL);
+	struct buf body = buf_make(1024);
+	char url[64];
+
+	cr_assert(fetch_start());
+	auth_server_serve(&server, AUTH_SERVER_OK, VIEW("hello"));
+	snprintf(url, sizeof(url), "http://0.0.0.0:%d/", server.port);
+	cr_expect_not_null(fetch_from(url, &body));
+	cr_expect_eq(server.state->hits, 0);
+	snprintf(url, sizeof(url), "http://localhost:%d/", server.port);
+	cr_expect_null(fetch_from(url, &body));
+	cr_expect(view_equal(buf_view(&body), VIEW("hello")));
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
+	cr_expect_not_null(fetch_from(url, &body), "another scheme");
+	cr_expect_not_null(fetch_from("file:///etc/passwd", &body), "another scheme");
+	fetch_stop();
+	buf_destroy(&body);
+	auth_server_stop(&server);
+}
