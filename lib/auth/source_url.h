@@ -1,9 +1,4 @@
-/* The key source JWKS_URL: a JWK Set fetched by HTTP, shared by all processes of a machine.
- *
- * The last good answer lies in the state folder. When it is due, one process
- * fetches and the others go on with the old set; one that has no set at all
- * waits for it. How often anybody may fetch is kept in the state folder too, so
- * that the limits hold for the machine.
+/* The key source JWKS_URL: a JWK Set fetched by HTTP (auth/source_shared.h).
  */
 #ifndef AUTH_SOURCE_URL_H
 #define AUTH_SOURCE_URL_H
