@@ -126,7 +126,7 @@ Test(db, statements_are_prepared_only_when_that_is_on)
 		config.database_prepare = prepare;
 		struct db *db = database_open(&config);
 		cr_assert_eq(read_tasks(db), OUTCOME_OK);
-		run_in(name, "ALTER TABLE todo.task ALTER COLUMN title TYPE varchar(300)");
+		run_in(name, "ALTER TABLE todo.task ALTER COLUMN description TYPE varchar(2000)");
 		cr_expect_eq(read_tasks(db), OUTCOME_OK);
 		cr_expect_eq(db_connections(db), prepare ? 2 : 1);
 		db_close(db);
@@ -251,7 +251,7 @@ Test(db, a_read_that_breaks_is_tried_again)
 	        meanwhile("db_read_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'", then);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	cr_expect_eq(db_connections(db), 2);
-	cr_expect(database_noted(db, "broke in TASK_LIST, SQLSTATE 57P01"));
+	cr_expect(database_noted(db, "broke in LIST_CREATED_DESC, SQLSTATE 57P01"));
 	waitpid(child, NULL, 0);
 	PQfinish(blocker);
 	db_close(db);
