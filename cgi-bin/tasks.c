@@ -11,7 +11,7 @@ static struct buf *out(struct exchange *x)
 
 static struct task_store store(struct exchange *x)
 {
-	return (struct task_store){x->app->db, &x->app->arena, x->principal, x->app->config.task_limit};
+	return (struct task_store){x->app->parts.db, &x->app->arena, x->principal, x->app->config.task_limit};
 }
 
 /* ---- conditions ---- */
@@ -154,6 +154,9 @@ static enum outcome clear(struct exchange *x)
 	struct task_store tasks = store(x);
 	int64_t deleted = 0;
 	struct view status = x->query.values[PARAMETER_STATUS];
+	/* Many tasks have no tag of their own. */
+	if (!view_is_absent(x->request.if_match) || !view_is_absent(x->request.if_none_match))
+		return OUTCOME_BAD_CONDITION;
 	if (view_is_absent(status))
 		return OUTCOME_STATUS_REQUIRED;
 	if (!view_equal(status, VIEW("completed")))
