@@ -126,7 +126,7 @@ static void folder_remove(const char *path)
 
 /* Of this test alone, since processes share results in it; those that crashed
  * tests have left are removed. */
-static const char *state_folder(void)
+const char *responder_state_folder(void)
 {
 	const char *base = own_folder();
 	DIR *folder = opendir(base);
@@ -186,7 +186,7 @@ static struct environment environment_make(const char *const settings[])
 	if (!is_set(settings, "TODO_ENV_FILE"))
 		environment_add(&environment, ask_format("TODO_ENV_FILE=%s", lasting_file("empty.env", "")));
 	if (!is_set(settings, "STATE_DIR"))
-		environment_add(&environment, ask_format("STATE_DIR=%s", state_folder()));
+		environment_add(&environment, ask_format("STATE_DIR=%s", responder_state_folder()));
 	for (size_t i = 0; settings[i]; i++) {
 		struct view value = view_of(settings[i]);
 		struct view name = view_cut(&value, '=');
@@ -340,7 +340,7 @@ void responders_close(void)
 		close(responder->log);
 	}
 	if (responder_count > 0)
-		folder_remove(state_folder());
+		folder_remove(responder_state_folder());
 	responder_count = 0;
 	forbidden_count = 0;
 	ask_end();

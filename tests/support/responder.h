@@ -32,6 +32,9 @@ struct responder *responder_start_file(const char *file, const char *const setti
 /* The path of a program of the build; lives until the test's end. */
 const char *responder_program(const char *name);
 
+/* The STATE_DIR of all programs of this test that were given no other. */
+const char *responder_state_folder(void);
+
 pid_t responder_pid(const struct responder *responder);
 
 /* The name of its socket, for fastcgi_connect(). */
