@@ -70,6 +70,8 @@ static bool token_write(const struct names *names, struct view name, const char 
 	buf_add_json(&claims, view_of(names->origin));
 	BUF_LIT(&claims, ",\"aud\":");
 	buf_add_json(&claims, view_of(names->origin));
+	BUF_LIT(&claims, ",\"iat\":");
+	buf_add_u64(&claims, (uint64_t)(now + (expires_in < 0 ? expires_in : 0)));
 	BUF_LIT(&claims, ",\"exp\":");
 	buf_add_u64(&claims, (uint64_t)(now + expires_in));
 	BUF_LIT(&claims, ",\"pad\":\"");
