@@ -7,7 +7,7 @@
 
 static struct task_store store(struct exchange *x)
 {
-	return (struct task_store){x->app->db, &x->app->arena, x->principal, 0};
+	return (struct task_store){x->app->parts.db, &x->app->arena, x->principal, 0};
 }
 
 /* ---- export ---- */

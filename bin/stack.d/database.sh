@@ -99,6 +99,15 @@ database_bootstrap() {
     as_user touch "$DATA/bootstrapped"
 }
 
+# The responders may read Better Auth's public keys, once it has made its tables.
+database_grant_keys() {
+    as_user env PGPASSWORD="$PASSWORD_SUPERUSER" psql -X -q -h "$DATA/sock" -U postgres -v app_role=todo_app \
+        -f "$STACK_HOME/sql/optional/better_auth_keys/deploy.sql" todo 2>&1 | as_user_write "$DATA/log/keys.log" || {
+        show_log keys
+        fail "granting the columns of Better Auth's keys failed"
+    }
+}
+
 # url_user URL: the role that a postgresql:// URL logs in as, percent-decoded.
 url_user() {
     local user=${1#*://}

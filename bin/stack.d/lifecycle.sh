@@ -64,7 +64,7 @@ stack_port() {
 
 # Who makes the keys: the caller, Better Auth, or nobody (a secret that todoctl signs with).
 stack_keys() {
-    if given JWKS_FILE JWKS_URL JWKS_TABLE BETTER_AUTH_SECRET; then
+    if given JWKS_FILE JWKS_URL BETTER_AUTH_SECRET || { [[ ! $OWN_DATABASE ]] && given JWKS_TABLE; }; then
         KEYS=caller
     elif [[ ${ISSUER-} == none ]]; then
         KEYS=generated
@@ -94,7 +94,10 @@ stack_start() {
     if [[ $OWN_DATABASE || ${OWNER_DATABASE_URL-} ]]; then
         schema_deploy "${OWNER_DATABASE_URL:-$OWN_OWNER_DATABASE_URL}" "${TODO_DATABASE_URL:-${DATABASE_URL:-$APP_DATABASE_URL}}"
     fi
-    [[ $KEYS != issuer ]] || issuer_wait
+    if [[ $KEYS == issuer ]]; then
+        issuer_wait
+        ! given JWKS_TABLE || database_grant_keys
+    fi
     settings_write
     settings_check
     web_start "$port"

@@ -57,8 +57,10 @@ settings_write() {
                 if [[ ${ISSUER_ALG-} == HS256 ]]; then
                     setting BETTER_AUTH_SECRET "$GENERATED_SECRET"
                 else
-                    setting JWKS_URL "http://127.0.0.1:$PORT_OF_ISSUER/api/auth/jwks"
-                    given JWKS_INSECURE_LOOPBACK || setting JWKS_INSECURE_LOOPBACK 1
+                    if ! given JWKS_TABLE; then
+                        setting JWKS_URL "http://127.0.0.1:$PORT_OF_ISSUER/api/auth/jwks"
+                        given JWKS_INSECURE_LOOPBACK || setting JWKS_INSECURE_LOOPBACK 1
+                    fi
                     # These two ask for the secret beside the keys; nothing else gets to see it.
                     ! given AUTH_COOKIE JWT_SHARED_SECRET || setting BETTER_AUTH_SECRET "$GENERATED_SECRET"
                 fi

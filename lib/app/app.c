@@ -140,7 +140,7 @@ static enum outcome judge_bearer(struct exchange *x)
 {
 	if (query_holds_token(x->request.query))
 		return OUTCOME_TOKEN_IN_QUERY;
-	return guard_bearer(x->app->keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
+	return guard_bearer(x->app->parts.keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
 }
 
 static enum outcome judge_operator(struct exchange *x)
@@ -298,10 +298,10 @@ static void answer_send(struct exchange *x)
 static void notes_log(struct app *app)
 {
 	buf_reset(&app->notes, NOTES_MAX);
-	keyring_take_notes(app->keyring, &app->notes);
+	keyring_take_notes(app->parts.keyring, &app->notes);
 	machine_take_notes(app->machine, &app->notes);
-	if (app->db)
-		db_take_notes(app->db, &app->notes);
+	if (app->parts.db)
+		db_take_notes(app->parts.db, &app->notes);
 	for (struct view rest = buf_view(&app->notes); rest.len > 0;) {
 		struct view line = view_cut(&rest, '\n');
 		if (line.len > 0)
@@ -315,8 +315,8 @@ static void notes_log(struct app *app)
 static int64_t counts_pass_on(struct app *app)
 {
 	struct metrics *metrics = machine_metrics(app->machine);
-	struct source_counts keys = keyring_counts(app->keyring);
-	struct db_counts db = app->db ? db_counts(app->db) : (struct db_counts){0};
+	struct source_counts keys = keyring_counts(app->parts.keyring);
+	struct db_counts db = app->parts.db ? db_counts(app->parts.db) : (struct db_counts){0};
 	int64_t waited = db.waited - app->db_counted.waited;
 	metrics_add(metrics, COUNTER_DATABASE_CONNECTIONS, db.connections - app->db_counted.connections);
 	metrics_add(metrics, COUNTER_DATABASE_RETRIES, db.retries - app->db_counted.retries);
@@ -339,7 +339,7 @@ static struct record record_make(const struct exchange *x, enum outcome outcome)
 	        .status = x->response->status,
 	        .total = clock_monotonic() - x->started,
 	        .verification = x->verification,
-	        .database = x->app->db ? db_counts(x->app->db).waited - x->app->db_counted.waited : 0,
+	        .database = x->app->parts.db ? db_counts(x->app->parts.db).waited - x->app->db_counted.waited : 0,
 	};
 	if (x->reason)
 		record.reason = view_of(x->reason);
@@ -399,14 +399,14 @@ static void request_told(const struct exchange *x, enum outcome outcome)
 static void trace_pass_on(const struct exchange *x)
 {
 	char text[TRACE_TEXT + 1];
-	if (!x->app->db)
+	if (!x->app->parts.db)
 		return;
 	if (view_is_absent(x->request.trace.id)) {
-		db_set_trace(x->app->db, ABSENT);
+		db_set_trace(x->app->parts.db, ABSENT);
 		return;
 	}
 	trace_write(&x->request.trace, (struct view){x->request_id.ptr, TRACE_PARENT_ID_TEXT}, text);
-	db_set_trace(x->app->db, view_of(text));
+	db_set_trace(x->app->parts.db, view_of(text));
 }
 
 void app_serve(struct app *app, const struct app_program *program, const struct transport *transport)
@@ -495,14 +495,9 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		app_close(&app);
 		return false;
 	}
-	struct keyring_parts parts = {.state_dir = -1};
-	if (!state_dir_open(app.config.state_dir, source->document_root, &parts.state_dir, error)) {
-		app_close(&app);
-		return false;
-	}
-	app.state_dir = parts.state_dir;
-	if (!machine_open(app.state_dir, &app.machine, error) || !keyring_open(&app.config, &parts, &app.keyring, error) ||
-	    (program->uses_database && !db_open(&app.config, &app.db, error))) {
+	if (!state_dir_open(app.config.state_dir, source->document_root, &app.state_dir, error) ||
+	    !machine_open(app.state_dir, &app.machine, error) ||
+	    !parts_open(&app.config, program->uses_database, app.state_dir, &app.parts, error)) {
 		app_close(&app);
 		return false;
 	}
@@ -512,10 +507,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 
 void app_close(struct app *app)
 {
-	if (app->db)
-		db_close(app->db);
-	if (app->keyring)
-		keyring_close(app->keyring);
+	parts_close(&app->parts);
 	machine_close(app->machine);
 	if (app->state_dir >= 0)
 		close(app->state_dir);

@@ -5,6 +5,7 @@
 #define APP_APP_H
 
 #include "app/machine.h"
+#include "app/parts.h"
 #include "auth/guard.h"
 #include "base/config.h"
 #include "base/json.h"
@@ -22,11 +23,10 @@ struct app {
 	int state_dir; /* the folder of base/state_dir.h */
 	struct cors cors;
 	struct arena arena;
-	struct keyring *keyring;
+	struct parts parts;
 	struct machine *machine;
 	struct db_counts db_counted;       /* as far as the machine's counters know */
 	struct source_counts keys_counted; /* the same */
-	struct db *db; /* NULL in a program that needs none */
 	struct response response;
 	struct buf head;
 	struct buf body;

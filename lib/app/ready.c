@@ -12,9 +12,9 @@ static const char lock_file[] = "ready.lock";
 
 static enum outcome ready_judge(struct app *app)
 {
-	if (!keyring_ready(app->keyring, clock_now()))
+	if (!keyring_ready(app->parts.keyring, clock_now()))
 		return OUTCOME_KEYS_UNAVAILABLE;
-	return app->db ? db_ready(app->db) : OUTCOME_OK;
+	return app->parts.db ? db_ready(app->parts.db) : OUTCOME_OK;
 }
 
 /* Reads "<instant> <outcome>", the instant by clock_monotonic(), which is the

@@ -20,6 +20,7 @@ struct keyring {
 	size_t source_count;
 	struct source *sources[SOURCES_MAX];
 	struct keyset keys; /* of all sources */
+	bool is_changed;    /* a source has another set than is in keys */
 	struct buf notes;
 };
 
@@ -131,7 +132,17 @@ static bool open_keys(const struct config *config, const struct keyring_parts *p
 		return fail(error, "JWT_SHARED_SECRET", "needs BETTER_AUTH_SECRET");
 	if (!has_key_set && keyring->secrets.count == 0)
 		return fail(error, "BETTER_AUTH_SECRET",
-		            "is not set, nor is JWKS_URL or JWKS_FILE: no key to verify with");
+		            "is not set, nor is JWKS_URL, JWKS_FILE or JWKS_TABLE: no key to verify with");
+	return true;
+}
+
+/* Asked at once: what it is refused for, no set of it makes good again. */
+static bool take_extra(struct keyring *keyring, struct source *extra, struct buf *error)
+{
+	keyring->is_changed = extra->type->update(extra, clock_now(), SOURCE_ROUTINE, &keyring->notes);
+	if (extra->refusal)
+		return fail(error, "JWKS_TABLE:", extra->refusal);
+	keyring->sources[keyring->source_count++] = extra;
 	return true;
 }
 
@@ -144,12 +155,11 @@ bool keyring_open(const struct config *config, const struct keyring_parts *parts
 		return fail(error, "keys", "can't be read: no memory");
 	keyring->origin = buf_make(ORIGIN_MAX);
 	keyring->notes = buf_make(NOTES_MAX);
-	if (!read_policy(config, keyring, error) || !open_keys(config, parts, keyring, error)) {
+	if (!read_policy(config, keyring, error) || !open_keys(config, parts, keyring, error) ||
+	    (parts->extra && !take_extra(keyring, parts->extra, error))) {
 		keyring_close(keyring);
 		return false;
 	}
-	if (parts->extra)
-		keyring->sources[keyring->source_count++] = parts->extra;
 	*ret = keyring;
 	return true;
 }
@@ -169,8 +179,9 @@ void keyring_close(struct keyring *keyring)
 /* Brings all sources up to date; their keys are put together anew when one changed. */
 static void update(struct keyring *keyring, int64_t now, enum source_need need)
 {
-	bool is_changed = false;
+	bool is_changed = keyring->is_changed;
 
+	keyring->is_changed = false;
 	for (size_t i = 0; i < keyring->source_count; i++) {
 		struct source *source = keyring->sources[i];
 

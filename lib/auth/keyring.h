@@ -1,6 +1,6 @@
 /* All keys that may verify a token, and the policy they are used under.
  *
- * Keys come from key sources (auth/source.h): shared secrets, a file, an URL.
+ * Keys come from key sources (auth/source.h): shared secrets, a file, an URL, a table.
  * Key sets add up. Every key is parsed once and bound to one algorithm.
  */
 #ifndef AUTH_KEYRING_H
@@ -18,7 +18,7 @@ struct keyring;
 /* What the keyring is given beside the settings. */
 struct keyring_parts {
 	int state_dir;        /* the folder of base/state_dir.h, borrowed; -1: none, and JWKS_URL is refused */
-	struct source *extra; /* one more key set, closed with the keyring; NULL: none */
+	struct source *extra; /* one more key set, asked at once, closed with the keyring; NULL: none */
 };
 
 /* Checks all settings of contract §2 (weak secrets, issuer and audience, URLs)

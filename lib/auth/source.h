@@ -36,6 +36,7 @@ struct source_counts {
 struct source {
 	const struct source_type *type;
 	struct source_counts counts;
+	const char *refusal; /* why no key of it may be used, whatever it holds; NULL: nothing is wrong */
 };
 
 #endif

@@ -156,12 +156,14 @@ static const char *ask_and_install(struct source_shared *source, int64_t now, st
 
 	switch (source->ask(source, document, notes, &fault)) {
 	case SOURCE_ANSWERED:
+		source->source.refusal = NULL;
 		error = install(source, buf_view(document), now, notes);
 		if (error != JWKS_OK)
 			return jwks_error_text(error);
 		write_copy(source, buf_view(document), notes);
 		return NULL;
 	case SOURCE_WITHDRAWN:
+		source->source.refusal = fault;
 		drop(source);
 		source->fetched_at = now;
 		write_copy(source, VIEW(""), notes);

@@ -37,6 +37,25 @@ static const char role_sql[] =
 
 static const char version_sql[] = "SELECT version FROM todo.schema_version";
 
+/* As MEMBER above. TRIGGER lets code run as whoever writes the table; the owners
+ * of table and schema can give themselves every right. */
+static const char keys_role_sql[] =
+        "SELECT NOT EXISTS ("
+        "SELECT FROM pg_roles r, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relname = 'jwks'"
+        " AND (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(current_user, r.oid, 'MEMBER'))"
+        " AND (r.oid IN (c.relowner, n.nspowner)"
+        " OR has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')"
+        " OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')"
+        " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'privateKey'"
+        " AND has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT'))))";
+
+/* Better Auth names its tables without a schema, hence public. $1: seconds. */
+static const char keys_sql[] =
+        "SELECT id::text, \"publicKey\"::text, alg::text, crv::text FROM public.jwks"
+        " WHERE \"expiresAt\" IS NULL OR \"expiresAt\" > now() - make_interval(secs => $1::float8)"
+        " ORDER BY \"createdAt\" DESC, id LIMIT 256";
+
 static const struct {
 	const char *name;
 	const char *sql;
@@ -250,5 +269,34 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 			result_release(&results[i]);
 	if (end == PIPELINE_DONE)
 		*ret = results[count - 1];
+	return end;
+}
+
+enum pipeline_end connection_read_keys(struct connection *connection, int64_t grace, int64_t deadline, bool *ret_safe,
+                                       PGresult **ret, struct pipeline_fault *ret_fault)
+{
+	char timeout[24];
+	char seconds[24];
+	timeout_text(deadline, timeout);
+	snprintf(seconds, sizeof seconds, "%lld", (long long)grace);
+	const struct view identity[] = {VIEW(""), view_of(timeout), ABSENT};
+	const struct view values[] = {view_of(seconds)};
+	const struct step steps[] = {
+	        {.sql = identity_sql, .values = identity, .count = 3},
+	        {.sql = keys_role_sql},
+	        {.sql = keys_sql, .values = values, .count = 1},
+	};
+	PGresult *results[3];
+	enum pipeline_end end = pipeline_run(connection->conn, steps, 3, deadline, results, ret_fault);
+	RESULT none = results[0];
+	RESULT role = results[1];
+	RESULT keys = results[2];
+	(void)none;
+	if (end != PIPELINE_DONE)
+		return end;
+	bool safe = false;
+	*ret_safe = value_to_bool(cell(role, 0), &safe) && safe;
+	*ret = keys;
+	keys = NULL;
 	return end;
 }

@@ -53,6 +53,13 @@ struct connection_job {
 	void *context;
 };
 
+/* Reads Better Auth's keys, those that expired at most `grace` seconds ago
+ * included, in one round trip with the question whether the role can do anything
+ * else to that table than read its public columns: then *ret_safe is false. On
+ * PIPELINE_DONE the caller owns *ret: rows of id, "publicKey", alg, crv. */
+CHECKED enum pipeline_end connection_read_keys(struct connection *connection, int64_t grace, int64_t deadline,
+                                               bool *ret_safe, PGresult **ret, struct pipeline_fault *ret_fault);
+
 /* SQLSTATE of a revoked token: todo.admit() raises it. */
 #define CONNECTION_REVOKED "TD401"
 

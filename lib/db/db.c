@@ -215,13 +215,13 @@ enum outcome db_ready(struct db *db)
 }
 
 /* What to make of a pipeline that did not end well. */
-static struct reaction judge(struct db *db, enum db_statement statement, enum pipeline_end end,
+static struct reaction judge(struct db *db, enum access access, struct view name, enum pipeline_end end,
                              const struct pipeline_fault *fault)
 {
-	bool unknown = statements[statement].access != READ && fault->synced;
+	bool unknown = access != READ && fault->synced;
 	switch (end) {
 	case PIPELINE_LOST:
-		note_fault(db, VIEW("the connection broke in "), statements[statement].name, fault->sqlstate);
+		note_fault(db, VIEW("the connection broke in "), name, fault->sqlstate);
 		return (struct reaction){.outcome = unknown ? OUTCOME_OUTCOME_UNKNOWN : OUTCOME_DATABASE_UNAVAILABLE,
 		                         .again = !unknown,
 		                         .reconnect = true};
@@ -229,7 +229,7 @@ static struct reaction judge(struct db *db, enum db_statement statement, enum pi
 		/* No cancel request: the server's own statement_timeout has ended
 		 * what it could end, and libpq's PQcancel blocks without TLS. */
 		db->counts.timeouts++;
-		note_fault(db, VIEW("no answer in time to "), statements[statement].name, "");
+		note_fault(db, VIEW("no answer in time to "), name, "");
 		return (struct reaction){.outcome = unknown ? OUTCOME_OUTCOME_UNKNOWN : OUTCOME_DATABASE_TIMEOUT,
 		                         .reconnect = true};
 	case PIPELINE_REFUSED:
@@ -241,7 +241,7 @@ static struct reaction judge(struct db *db, enum db_statement statement, enum pi
 		db->counts.timeouts++;
 	/* A token that counts no more is the client's matter. */
 	if (reaction.outcome != OUTCOME_TOKEN_INVALID)
-		note_fault(db, VIEW("refused "), statements[statement].name, fault->sqlstate);
+		note_fault(db, VIEW("refused "), name, fault->sqlstate);
 	return reaction;
 }
 
@@ -257,7 +257,8 @@ static enum outcome attempt(struct db *db, struct connection_job *job, void (*be
 			enum pipeline_end end = connection_run(&db->connection, job, deadline, ret, &fault);
 			if (end == PIPELINE_DONE)
 				return OUTCOME_OK;
-			reaction = judge(db, job->statement, end, &fault);
+			reaction = judge(db, statements[job->statement].access, statements[job->statement].name, end,
+			                 &fault);
 		}
 		if (reaction.reconnect)
 			connection_close(&db->connection);
@@ -339,6 +340,61 @@ enum outcome db_run_each(struct db *db, const struct principal *principal, enum 
 	job.take = pass_row;
 	job.context = &own;
 	return run(db, &job, pass_begin, &end);
+}
+
+static enum outcome read_keys(struct db *db, int64_t grace, int64_t deadline, PGresult **ret)
+{
+	for (bool first = true;; first = false) {
+		struct pipeline_fault fault = {0};
+		struct reaction reaction = {.outcome = acquire(db, deadline)};
+		if (reaction.outcome == OUTCOME_OK) {
+			bool safe = false;
+			enum pipeline_end end =
+			        connection_read_keys(&db->connection, grace, deadline, &safe, ret, &fault);
+			if (end == PIPELINE_DONE)
+				return safe || !db->role_check ? OUTCOME_OK : OUTCOME_DATABASE_ROLE;
+			reaction = judge(db, READ, VIEW("reading public.jwks"), end, &fault);
+		}
+		if (reaction.reconnect)
+			connection_close(&db->connection);
+		if (!reaction.again || !first)
+			return reaction.outcome;
+		db->counts.retries++;
+	}
+}
+
+enum outcome db_read_keys(struct db *db, int64_t grace, struct db_result **ret)
+{
+	int64_t started = clock_monotonic();
+	RESULT rows = NULL;
+	enum outcome outcome = read_keys(db, grace, started + db->timeout, &rows);
+	db->counts.waited += clock_monotonic() - started;
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	struct db_result *result = calloc(1, sizeof *result);
+	if (!result)
+		return OUTCOME_INTERNAL;
+	result->rows = rows;
+	rows = NULL;
+	*ret = result;
+	return OUTCOME_OK;
+}
+
+void db_write_origin(const struct db *db, struct buf *ret)
+{
+	static const char *const keywords[] = {"host", "hostaddr", "port", "dbname", "user"};
+	for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+		const char *value = address_option(&db->address, keywords[i]);
+		buf_add_char(ret, ' ');
+		buf_add(ret, view_of(keywords[i]));
+		buf_add_char(ret, '=');
+		buf_add_json(ret, view_of(value ? value : ""));
+	}
+}
+
+void db_disconnect(struct db *db)
+{
+	connection_close(&db->connection);
 }
 
 size_t db_rows(const struct db_result *result)

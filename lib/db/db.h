@@ -62,6 +62,18 @@ struct db_sink {
 CHECKED enum outcome db_run_each(struct db *db, const struct principal *principal, enum db_statement statement,
                                  const struct view *values, size_t count, const struct db_sink *sink);
 
+/* Better Auth's own table of keys, "jwks" of the schema public, which is no user's
+ * data: rows of id, "publicKey", alg and crv, newest first, without those that
+ * expired more than `grace` seconds ago. OUTCOME_DATABASE_ROLE: the role can write
+ * the table or see its private keys. Otherwise as db_run() for a read. */
+CHECKED enum outcome db_read_keys(struct db *db, int64_t grace, struct db_result **ret);
+
+/* Which database this is and whose rights count there, in one line without secrets. */
+void db_write_origin(const struct db *db, struct buf *ret);
+
+/* Lets go of the connection; the next call makes a new one. */
+void db_disconnect(struct db *db);
+
 size_t db_rows(const struct db_result *result);
 /* A column's bytes in PostgreSQL's binary format (db/value.h reads it; text is
  * as it is); ABSENT for NULL. Lives as long as the result. */

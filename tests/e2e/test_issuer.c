@@ -427,6 +427,32 @@ Test(issuer, follows_a_rotation_and_still_knows_the_old_key)
 	down();
 }
 
+/* From the sign-up on, what verifies comes from Better Auth's table: it is never asked by HTTP. */
+Test(issuer, follows_a_rotation_in_the_table_with_no_request_at_all)
+{
+	up("issuer-table", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
+	                                         "JWKS_TABLE=1", "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
+	struct user alice = sign_up("alice");
+	char *old = alice.token;
+	char *old_kid = header_member(old, "kid");
+	cr_assert_eq(ask("GET", "/auth/me", old, NULL).status, 200);
+
+	int64_t deadline = clock_monotonic() + PATIENCE * CLOCK_SECOND;
+	char *fresh = old;
+	while (strcmp(header_member(fresh, "kid"), old_kid) == 0 && clock_monotonic() < deadline)
+		fresh = token_of(&alice);
+	cr_assert_str_neq(header_member(fresh, "kid"), old_kid, "no new key in time");
+
+	int status = 0;
+	while (status != 200 && clock_monotonic() < deadline)
+		status = ask("GET", "/auth/me", fresh, NULL).status;
+	cr_expect_eq(status, 200, "the new key is not learnt");
+	cr_expect_eq(count(ask("GET", tasks_of(&alice), fresh, NULL)), 0);
+	cr_expect_eq(ask("GET", "/auth/me", old, NULL).status, 200, "the old key is forgotten");
+	cr_expect_eq(key_set_requests(), 0);
+	down();
+}
+
 Test(issuer, answers_a_storm_of_unknown_keys_with_at_most_one_fetch)
 {
 	enum { STORM = 200 };
