@@ -415,3 +415,16 @@ Test(claims, admits_access_tokens_only_with_the_required_scope)
 		cr_expect_eq(read_with(&policy, false, view_of(payload), NOW, &claims), JWT_OK, "%s", cases[i].scope);
 	}
 }
+
+/* Where tokens can be revoked, one without a date could never be. */
+Test(claims, wants_a_date_where_that_is_asked_for)
+{
+	struct claims claims;
+	struct claims_policy dated = standard;
+	cr_expect_eq(read("{" ALL "}", &claims), JWT_OK);
+	cr_expect_eq(claims.issued_at, CLAIMS_NO_TIME);
+	dated.dated = true;
+	cr_expect_eq(read_with(&dated, false, VIEW("{" ALL "}"), NOW, &claims), JWT_BAD_IAT);
+	cr_expect_eq(read_with(&dated, false, VIEW("{\"iat\":1800000000," ALL "}"), NOW, &claims), JWT_OK);
+	cr_expect_eq(claims.issued_at, NOW);
+}

@@ -252,3 +252,15 @@ Test(auth_guard, looks_at_the_subject_alone)
 	const struct principal *principal = NULL;
 	cr_expect_eq(guard_owner(&arena, &own, VIEW("u2"), &principal), OUTCOME_FORBIDDEN);
 }
+
+/* By it the database knows a token that was revoked. */
+Test(auth_guard, says_when_the_principals_token_was_issued)
+{
+	static const int64_t instants[] = {INT64_C(1800000000000000), 0, CLAIMS_NO_TIME};
+	for (size_t i = 0; i < sizeof instants / sizeof *instants; i++) {
+		struct claims own = {.subject = VIEW("u1"), .issued_at = instants[i]};
+		const struct principal *principal = NULL;
+		cr_assert_eq(guard_owner(&arena, &own, VIEW("u1"), &principal), OUTCOME_OK);
+		cr_expect_eq(principal_issued_at(principal), instants[i]);
+	}
+}

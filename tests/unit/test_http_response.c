@@ -2,6 +2,9 @@
 #include "http/response.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "support/leaks.h"
 
@@ -157,4 +160,40 @@ Test(http_response, has_no_methods_to_tell_when_its_arena_is_full)
 	cr_assert(arena_init(&small, 32));
 	cr_expect(view_is_absent(response_methods(&small, METHOD_GET)));
 	arena_destroy(&small);
+}
+
+/* ---- a body too long for memory ---- */
+
+static int file_of(const char *text)
+{
+	int fd = memfd_create("body", MFD_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+Test(http_response, counts_a_body_that_is_a_file)
+{
+	response.status = 200;
+	response.content_type = VIEW("application/json");
+	response.file = file_of("{}");
+	response.file_len = UINT64_C(5000000000);
+	cr_expect_eq(response_body_len(&response), UINT64_C(5000000000));
+	const char *text = written();
+	cr_expect_not_null(strstr(text, "Content-Type: application/json\r\nContent-Length: 5000000000\r\n"));
+}
+
+Test(http_response, closes_the_file_of_an_answer_with_the_answer)
+{
+	int fd = file_of("{}");
+	response.file = fd;
+	response.file_len = 2;
+	response_reset(&response);
+	cr_expect_eq(response.file, -1);
+	cr_expect_eq(response_body_len(&response), 0);
+	cr_expect_eq(fcntl(fd, F_GETFD), -1, "it is still open");
+	fd = file_of("{}");
+	response.file = fd;
+	response_destroy(&response);
+	cr_expect_eq(fcntl(fd, F_GETFD), -1, "it is still open");
 }
