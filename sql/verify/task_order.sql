@@ -1,7 +1,7 @@
 -- Verify todo:task_order on pg
 BEGIN;
 
-SELECT title_key, priority_rank FROM todo.task WHERE false;
+SELECT title_key, due_key, priority_rank FROM todo.task WHERE false;
 
 DO $$
 BEGIN
