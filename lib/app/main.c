@@ -6,6 +6,7 @@
 #include "app/app.h"
 #include "app/gateway.h"
 #include "app/workers.h"
+#include "auth/fetch.h"
 #include "base/log.h"
 
 extern char **environ;
@@ -35,6 +36,7 @@ int app_main(const struct app_program *program)
 
 	log_open(program->name, LOG_PLAIN, LOG_LEVEL_INFO);
 	forbid_core_files();
+	fetch_drop_environment();
 	gateway_block_stop_signals();
 	bool cgi = gateway_is_cgi();
 	if (!config_workers(environ, &workers, &error))

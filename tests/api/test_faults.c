@@ -415,3 +415,17 @@ Test(faults, plain_cgi_answers_like_fastcgi)
 	const struct ask toggle = {.method = "PATCH", .target = ask_format("%s/complete", task), .token = token};
 	cr_expect_eq(responder_cgi("tasks", settings, &toggle)->status, 200);
 }
+
+/* Its standard input may stay open, and hold more (RFC 3875 §4.2). */
+Test(faults, plain_cgi_reads_no_further_than_the_announced_length)
+{
+	const char *url = api_database(api_name("faults"));
+	const char *task = api_task("by CGI", "");
+	const char *const length[] = {ask_format("CONTENT_LENGTH=%zu", strlen(task)), NULL};
+	const struct ask ask = {.method = "POST",
+	                        .target = LIST,
+	                        .token = api_token("anna"),
+	                        .body = ask_format("%sGET / HTTP/1.1\r\n\r\n", task),
+	                        .params = length};
+	cr_expect_eq(responder_cgi("tasks", api_settings_for(url), &ask)->status, 201);
+}

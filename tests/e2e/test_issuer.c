@@ -405,8 +405,8 @@ static size_t key_set_requests(void)
 
 Test(issuer, follows_a_rotation_and_still_knows_the_old_key)
 {
-	up("issuer-rotation", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "JWKS_COOLDOWN=1",
-	                                            "JWKS_REFRESH=86400", NULL});
+	up("issuer-turns", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "JWKS_COOLDOWN=1",
+	                                         "JWKS_REFRESH=86400", NULL});
 	struct user alice = sign_up("alice");
 	char *old = alice.token;
 	char *old_kid = header_member(old, "kid");

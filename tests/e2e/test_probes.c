@@ -246,20 +246,20 @@ static void ask_all(const char *server, const char *name)
 
 Test(probes, lighttpd)
 {
-	ask_all("lighttpd", "probes-lighttpd");
+	ask_all("lighttpd", "probes-l");
 }
 
 Test(probes, apache)
 {
-	ask_all("apache", "probes-apache");
+	ask_all("apache", "probes-a");
 }
 
 Test(probes, apache_plain_cgi)
 {
-	ask_all("apache-cgi", "probes-apache-cgi");
+	ask_all("apache-cgi", "probes-acgi");
 }
 
 Test(probes, lighttpd_plain_cgi)
 {
-	ask_all("lighttpd-cgi", "probes-lighttpd-cgi");
+	ask_all("lighttpd-cgi", "probes-lcgi");
 }

@@ -34,9 +34,9 @@ enum {
 };
 
 struct responder {
-	pid_t pid; /* 0: has ended */
-	int status;
-	int log; /* an unnamed file in memory */
+	pid_t pid;  /* its own process group's, too; kept from reuse until the test's end */
+	int status; /* RESPONDER_RUNNING, or how it ended */
+	int log;    /* an unnamed file in memory */
 	char socket[40];
 };
 
@@ -234,6 +234,7 @@ static struct responder *launch(const char *file, char *const environment[], int
 		sigset_t none;
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
+		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != test || dup2(in, STDIN_FILENO) < 0 ||
 		    dup2(out >= 0 ? out : responder->log, STDOUT_FILENO) < 0 || dup2(responder->log, STDERR_FILENO) < 0)
@@ -299,10 +300,10 @@ size_t responder_workers(const struct responder *responder, pid_t *out, size_t m
 
 int responder_wait(struct responder *responder)
 {
-	if (responder->pid == 0)
-		return responder->status;
 	int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND;
-	int status = 0;
+	siginfo_t info = {.si_pid = 0};
+	if (responder->status != RESPONDER_RUNNING)
+		return responder->status;
 	int fd = pidfd_open(responder->pid, 0);
 	cr_assert_geq(fd, 0);
 	struct pollfd polled = {.fd = fd, .events = POLLIN};
@@ -310,16 +311,15 @@ int responder_wait(struct responder *responder)
 		if (poll(&polled, 1, (int)(left / 1000) + 1) > 0)
 			break;
 	close(fd);
-	if (waitpid(responder->pid, &status, WNOHANG) != responder->pid)
+	if (waitid(P_PID, (id_t)responder->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
 		return RESPONDER_RUNNING;
-	responder->pid = 0;
-	responder->status = WIFEXITED(status) ? WEXITSTATUS(status) : RESPONDER_BY_SIGNAL + WTERMSIG(status);
+	responder->status = info.si_code == CLD_EXITED ? info.si_status : RESPONDER_BY_SIGNAL + info.si_status;
 	return responder->status;
 }
 
 int responder_stop(struct responder *responder)
 {
-	if (responder->pid > 0)
+	if (responder->status == RESPONDER_RUNNING)
 		kill(responder->pid, SIGTERM);
 	return responder_wait(responder);
 }
@@ -328,12 +328,11 @@ void responders_close(void)
 {
 	for (size_t i = 0; i < responder_count; i++) {
 		struct responder *responder = &responders[i];
-		bool was_running = responder->pid > 0;
+		bool was_running = responder->status == RESPONDER_RUNNING;
 		int status = responder_stop(responder);
-		if (status == RESPONDER_RUNNING) {
-			kill(responder->pid, SIGKILL);
-			waitpid(responder->pid, NULL, 0);
-		}
+		/* and workers that a broken program has left behind */
+		kill(-responder->pid, SIGKILL);
+		waitpid(responder->pid, NULL, 0);
 		struct view log = responder_log(responder);
 		cr_expect(!was_running || status == 0, "it ended with %d, having logged\n%.*s", status, VIEW_ARGS(log));
 		check_log(log);

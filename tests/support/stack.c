@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SAID_MAX = 1024 * 1024, VALUES_MAX = 64 * 1024, OWN_SETTINGS = 8, TEXT_MAX = 256 };
+enum { SAID_MAX = 1024 * 1024, VALUES_MAX = 64 * 1024, ENVIRONMENT_MAX = 96, TEXT_MAX = 256 };
 
 static const char *const UP[] = {"bin/stack", "up", NULL};
 static const char *const DOWN[] = {"bin/stack", "down", NULL};
@@ -38,6 +38,18 @@ static const char *mode(void)
 	return slash ? slash + 1 : "release";
 }
 
+/* What this machine needs to reach its package registry, and nothing else of the environment. */
+static bool passed_on(const char *variable)
+{
+	static const char *const beginnings[] = {
+	        "npm_config_", "NODE_EXTRA_CA_CERTS=", "SSL_CERT_", "http_proxy=", "https_proxy=",
+	        "no_proxy=",   "HTTPS_PROXY=",         "NO_PROXY="};
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+		if (view_starts(view_of(variable), view_of(beginnings[i])))
+			return true;
+	return false;
+}
+
 /* Becomes the command, in an environment that holds nothing by chance. */
 static void become(const struct stack *stack, const char *const command[])
 {
@@ -45,7 +57,7 @@ static void become(const struct stack *stack, const char *const command[])
 	char build[TEXT_MAX];
 	char path[4096];
 	char home[4096];
-	const char *environment[OWN_SETTINGS + STACK_SETTINGS_MAX + 1] = {name, build, path, home, "STACK_EPHEMERAL=1"};
+	const char *environment[ENVIRONMENT_MAX + 1] = {name, build, path, home, "STACK_EPHEMERAL=1"};
 	size_t count = 5;
 	snprintf(name, sizeof name, "STACK=%s", stack->name);
 	snprintf(build, sizeof build, "MODE=%s", mode());
@@ -57,6 +69,9 @@ static void become(const struct stack *stack, const char *const command[])
 		else
 			environment[count++] = stack->settings[i];
 	}
+	for (char **variable = environ; *variable && count < ENVIRONMENT_MAX; variable++)
+		if (passed_on(*variable))
+			environment[count++] = *variable;
 	execvpe(command[0], (char *const *)command, (char *const *)environment);
 	_exit(127);
 }

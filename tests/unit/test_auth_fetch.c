@@ -54,8 +54,8 @@ Test(fetch, connects_to_loopback_addresses_only)
 	cr_expect_null(fetch_from(url, &body));
 	cr_expect(view_equal(buf_view(&body), VIEW("hello")));
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
-	cr_expect_not_null(fetch_from(url, &body), "another scheme");
-	cr_expect_not_null(fetch_from("file:///etc/passwd", &body), "another scheme");
+	cr_expect_str_eq(fetch_from(url, &body), "Unsupported protocol");
+	cr_expect_str_eq(fetch_from("file:///etc/passwd", &body), "Unsupported protocol");
 	fetch_stop();
 	buf_destroy(&body);
 	auth_server_stop(&server);
