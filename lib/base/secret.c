@@ -17,13 +17,26 @@ _Static_assert(SECRET_KEY_BYTES >= crypto_shorthash_siphash24_KEYBYTES, "one key
 static const char key_file[] = "machine.key";
 static const char lock_file[] = "machine.key.lock";
 
+_Static_assert(sizeof(crypto_auth_hmacsha256_state) == SECRET_PREPARED_BYTES, "kept as bytes");
+
+struct secret_key secret_key_make(const unsigned char bytes[SECRET_KEY_BYTES])
+{
+	struct secret_key key;
+	crypto_auth_hmacsha256_state state;
+
+	crypto_auth_hmacsha256_init(&state, bytes, SECRET_KEY_BYTES);
+	memcpy(key.bytes, bytes, sizeof(key.bytes));
+	memcpy(key.prepared, &state, sizeof(state));
+	return key;
+}
+
 static bool read_key(int state_dir, struct secret_key *ret)
 {
 	struct buf text = buf_make(SECRET_KEY_BYTES);
 	bool good = state_file_read(state_dir, key_file, &text) && text.len == SECRET_KEY_BYTES;
 
 	if (good)
-		memcpy(ret->bytes, text.ptr, SECRET_KEY_BYTES);
+		*ret = secret_key_make((const unsigned char *)text.ptr);
 	buf_reset(&text, 0);
 	buf_destroy(&text);
 	return good;
@@ -31,15 +44,16 @@ static bool read_key(int state_dir, struct secret_key *ret)
 
 bool secret_key_read(int state_dir, struct secret_key *ret, bool *ret_common)
 {
-	struct secret_key key;
+	unsigned char bytes[SECRET_KEY_BYTES];
 	int lock = -1;
 
 	if (read_key(state_dir, ret)) {
 		*ret_common = true;
 		return true;
 	}
-	if (!random_bytes(key.bytes, sizeof(key.bytes)))
+	if (!random_bytes(bytes, sizeof(bytes)))
 		return false;
+	struct secret_key key = secret_key_make(bytes);
 	bool common = false;
 	if (state_file_lock(state_dir, lock_file, clock_monotonic() + MAKING_WAIT, &lock) == STATE_LOCKED) {
 		/* While we waited another process may have made it. */
@@ -70,8 +84,11 @@ uint64_t secret_hash(const struct secret_key *key, char purpose, struct view tex
 void secret_pseudonym(const struct secret_key *key, struct view text, char ret[SECRET_PSEUDONYM_TEXT + 1])
 {
 	unsigned char out[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state state;
 
-	crypto_auth_hmacsha256(out, (const unsigned char *)(text.len > 0 ? text.ptr : ""), text.len, key->bytes);
+	memcpy(&state, key->prepared, sizeof(state));
+	crypto_auth_hmacsha256_update(&state, (const unsigned char *)(text.len > 0 ? text.ptr : ""), text.len);
+	crypto_auth_hmacsha256_final(&state, out);
 	sodium_bin2hex(ret, SECRET_PSEUDONYM_TEXT + 1, out, SECRET_PSEUDONYM_TEXT / 2);
 }
 

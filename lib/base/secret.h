@@ -9,11 +9,16 @@
 
 #include "base/view.h"
 
-enum { SECRET_KEY_BYTES = 32, SECRET_PSEUDONYM_TEXT = 16 };
+enum { SECRET_KEY_BYTES = 32, SECRET_PREPARED_BYTES = 208, SECRET_PSEUDONYM_TEXT = 16 };
 
+/* With what an HMAC under it begins, which is the half of its cost. */
 struct secret_key {
 	unsigned char bytes[SECRET_KEY_BYTES];
+	unsigned char prepared[SECRET_PREPARED_BYTES];
 };
+
+/* The key of these bytes. */
+struct secret_key secret_key_make(const unsigned char bytes[SECRET_KEY_BYTES]);
 
 /* Reads the machine's key from STATE_DIR (base/state_dir.h), and makes it when
  * there is no good one. *ret_common is false when it could not be kept there, and

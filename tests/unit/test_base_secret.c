@@ -125,10 +125,11 @@ Test(secret, hashes_depend_on_key_purpose_and_text)
  * first one with a key of 32 bytes, by another implementation. */
 Test(secret, a_pseudonym_is_the_start_of_an_hmac)
 {
-	struct secret_key key;
+	unsigned char bytes[SECRET_KEY_BYTES];
 	char text[SECRET_PSEUDONYM_TEXT + 1];
 
-	memset(key.bytes, 0x0b, sizeof(key.bytes));
+	memset(bytes, 0x0b, sizeof(bytes));
+	struct secret_key key = secret_key_make(bytes);
 	secret_pseudonym(&key, VIEW("Hi There"), text);
 	cr_expect_str_eq(text, "198a607eb44bfbc6");
 }
