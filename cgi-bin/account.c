@@ -43,14 +43,10 @@ static enum outcome write_document(struct exchange *x, struct spool *spool)
 	return spool_outcome(spool_finish(spool));
 }
 
-static enum outcome export(struct exchange *x)
-{
-	SPOOL spool = spool_none();
-	enum outcome outcome = spool_outcome(spool_open(x->app->state_dir, &spool));
-	if (outcome == OUTCOME_OK)
-		outcome = write_document(x, &spool);
-	if (outcome != OUTCOME_OK)
-		return outcome;
+static enum outcome export(struct exchange *x) {
+	SPOOL spool = spool_none(); enum outcome outcome = spool_outcome(spool_open(x->app->state_dir, &spool));
+	if (outcome == OUTCOME_OK) outcome = write_document(x, &spool);
+	if (outcome != OUTCOME_OK) return outcome;
 	response_header(x->response, VIEW("Content-Disposition"), VIEW("attachment; filename=\"todo-export.json\""));
 	/* The rest of a broken download would be of another snapshot (RFC 9110 §14.3). */
 	response_header(x->response, VIEW("Accept-Ranges"), VIEW("none"));
@@ -65,7 +61,8 @@ static enum outcome export(struct exchange *x)
 static bool token_is_fresh(const struct exchange *x)
 {
 	int64_t issued_at = principal_issued_at(x->principal);
-	return issued_at != CLAIMS_NO_TIME && clock_now() - issued_at <= x->app->config.erase_max_token_age * CLOCK_SECOND;
+	return issued_at != CLAIMS_NO_TIME &&
+	       clock_now() - issued_at <= x->app->config.erase_max_token_age * CLOCK_SECOND;
 }
 
 /* The user's id as it is, or percent-encoded as in the path: a header takes no
@@ -97,10 +94,10 @@ static enum outcome erase(struct exchange *x)
 }
 
 static const struct app_program program = {
-	.name = "account",
-	.program = PROGRAM_ACCOUNT,
-	.uses_database = true,
-	.handlers = {[ROUTE_EXPORT] = export, [ROUTE_ERASE] = erase},
+        .name = "account",
+        .program = PROGRAM_ACCOUNT,
+        .uses_database = true,
+        .handlers = {[ROUTE_EXPORT] = export, [ROUTE_ERASE] = erase},
 };
 
 int main(void)

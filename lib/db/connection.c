@@ -226,42 +226,48 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 		all[i + 1] = job->values[i];
 	struct step steps[PIPELINE_STEPS_MAX];
 	size_t count = 0;
-	steps[count++] = (struct step){
-		.sql = identity_sql,
-		.name = job->prepare ? "todo_identity" : NULL,
-		.prepared = &connection->prepared_identity,
-		.values = identity,
-		.count = 3,
+	steps[count] = (struct step){
+	        .sql = identity_sql,
+	        .name = job->prepare ? "todo_identity" : NULL,
+	        .prepared = &connection->prepared_identity,
+	        .values = identity,
+	        .count = 3,
 	};
+	count++;
 	/* A step of its own, since it may wait for a lock: the timeout that the
 	 * identity sets begins with the next statement. */
-	if (job->admit)
-		steps[count++] = (struct step){
-			.sql = admission_sql,
-			.name = job->prepare ? "todo_admission" : NULL,
-			.prepared = &connection->prepared_admission,
-			.values = admission,
-			.count = 3,
+	if (job->admit) {
+		steps[count] = (struct step){
+		        .sql = admission_sql,
+		        .name = job->prepare ? "todo_admission" : NULL,
+		        .prepared = &connection->prepared_admission,
+		        .values = admission,
+		        .count = 3,
 		};
+		count++;
+	}
 	/* A step of its own as well: the statement after it must see what those
 	 * before it in the queue have committed. */
-	if (job->in_turn)
-		steps[count++] = (struct step){
-			.sql = turn_sql,
-			.name = job->prepare ? "todo_turn" : NULL,
-			.prepared = &connection->prepared_turn,
-			.values = identity,
-			.count = 1,
+	if (job->in_turn) {
+		steps[count] = (struct step){
+		        .sql = turn_sql,
+		        .name = job->prepare ? "todo_turn" : NULL,
+		        .prepared = &connection->prepared_turn,
+		        .values = identity,
+		        .count = 1,
 		};
-	steps[count++] = (struct step){
-		.sql = statements[job->statement].sql,
-		.name = job->prepare ? statements[job->statement].name : NULL,
-		.prepared = &connection->prepared[job->statement],
-		.values = all,
-		.count = job->count + 1,
-		.take = job->take,
-		.context = job->context,
+		count++;
+	}
+	steps[count] = (struct step){
+	        .sql = statements[job->statement].sql,
+	        .name = job->prepare ? statements[job->statement].name : NULL,
+	        .prepared = &connection->prepared[job->statement],
+	        .values = all,
+	        .count = job->count + 1,
+	        .take = job->take,
+	        .context = job->context,
 	};
+	count++;
 	PGresult *results[PIPELINE_STEPS_MAX] = {NULL};
 	enum pipeline_end end = pipeline_run(connection->conn, steps, count, deadline, results, ret_fault);
 	for (size_t i = 0; i < count; i++)

@@ -16,8 +16,8 @@ enum { NOTES_MAX = 4096 };
 enum access { READ, WRITE, IN_TURN, ALONE };
 
 /* What todo.admit() is told of each. */
-static const struct view side_by_side[] = {[READ] = VIEW("any"), [WRITE] = VIEW("writes"),
-                                           [IN_TURN] = VIEW("writes"), [ALONE] = VIEW("none")};
+static const struct view side_by_side[] = {
+        [READ] = VIEW("any"), [WRITE] = VIEW("writes"), [IN_TURN] = VIEW("writes"), [ALONE] = VIEW("none")};
 
 static const struct {
 	enum access access;
@@ -61,8 +61,8 @@ static const struct reaction {
 	bool again;     /* try once more */
 	bool reconnect; /* this session will only say the same again */
 } reactions[] = {
-        {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false},        /* serialization_failure */
-        {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false},        /* deadlock_detected */
+        {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false}, /* serialization_failure */
+        {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false}, /* deadlock_detected */
         {VIEW(CONNECTION_REVOKED), OUTCOME_TOKEN_INVALID, false, false},
         {VIEW("23503"), OUTCOME_TOKEN_INVALID, false, false},       /* foreign_key_violation: the user is gone */
         {VIEW("23505"), OUTCOME_TASK_EXISTS, false, false},         /* unique_violation */
@@ -286,14 +286,14 @@ static struct connection_job job_of(const struct db *db, const struct principal 
 	if (dated)
 		clock_format_micros(principal_issued_at(principal), issued_at);
 	return (struct connection_job){
-		.prepare = db->prepare,
-		.user = principal_user(principal),
-		.admit = db->revocation,
-		.issued_at = dated ? view_of(issued_at) : ABSENT,
-		.in_turn = statements[statement].access == IN_TURN,
-		.trace = db->trace[0] != '\0' ? view_of(db->trace) : ABSENT,
-		.side_by_side = side_by_side[statements[statement].access],
-		.statement = statement,
+	        .prepare = db->prepare,
+	        .user = principal_user(principal),
+	        .admit = db->revocation,
+	        .issued_at = dated ? view_of(issued_at) : ABSENT,
+	        .in_turn = statements[statement].access == IN_TURN,
+	        .trace = db->trace[0] != '\0' ? view_of(db->trace) : ABSENT,
+	        .side_by_side = side_by_side[statements[statement].access],
+	        .statement = statement,
 	};
 }
 

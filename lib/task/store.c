@@ -229,8 +229,8 @@ static struct view members_text(unsigned members, char out[8])
 		enum task_member member;
 		char letter;
 	} letters[] = {
-		{TASK_MEMBER_TITLE, 't'},    {TASK_MEMBER_DESCRIPTION, 'd'}, {TASK_MEMBER_COMPLETED, 'c'},
-		{TASK_MEMBER_PRIORITY, 'p'}, {TASK_MEMBER_DUE_DATE, 'u'},    {TASK_MEMBER_TAGS, 'g'},
+	        {TASK_MEMBER_TITLE, 't'},    {TASK_MEMBER_DESCRIPTION, 'd'}, {TASK_MEMBER_COMPLETED, 'c'},
+	        {TASK_MEMBER_PRIORITY, 'p'}, {TASK_MEMBER_DUE_DATE, 'u'},    {TASK_MEMBER_TAGS, 'g'},
 	};
 	size_t len = 0;
 	for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
@@ -261,9 +261,9 @@ enum outcome task_complete(const struct task_store *store, struct view id, const
                            enum task_completion completion, struct buf *out, struct task_stored *ret)
 {
 	struct view values[] = {
-		id,
-		completion == TASK_TOGGLE ? ABSENT : bool_text(completion == TASK_COMPLETED),
-		ABSENT,
+	        id,
+	        completion == TASK_TOGGLE ? ABSENT : bool_text(completion == TASK_COMPLETED),
+	        ABSENT,
 	};
 	if (!condition_text(store->arena, if_match, &values[2]))
 		return OUTCOME_INTERNAL;
@@ -309,9 +309,9 @@ enum outcome task_count(const struct task_store *store, const struct task_list *
 static enum db_statement list_statement(const struct task_list *list)
 {
 	static const enum db_statement first[SORT_COUNT] = {
-		[SORT_CREATED] = STATEMENT_LIST_CREATED_ASC,   [SORT_UPDATED] = STATEMENT_LIST_UPDATED_ASC,
-		[SORT_TITLE] = STATEMENT_LIST_TITLE_ASC,       [SORT_DUE_DATE] = STATEMENT_LIST_DUE_DATE_ASC,
-		[SORT_PRIORITY] = STATEMENT_LIST_PRIORITY_ASC,
+	        [SORT_CREATED] = STATEMENT_LIST_CREATED_ASC,   [SORT_UPDATED] = STATEMENT_LIST_UPDATED_ASC,
+	        [SORT_TITLE] = STATEMENT_LIST_TITLE_ASC,       [SORT_DUE_DATE] = STATEMENT_LIST_DUE_DATE_ASC,
+	        [SORT_PRIORITY] = STATEMENT_LIST_PRIORITY_ASC,
 	};
 	unsigned statement = first[list->sort];
 	if (list->descending)
@@ -345,8 +345,7 @@ enum outcome task_list(const struct task_store *store, const struct task_list *l
 	struct view limit_text = {limit, (size_t)snprintf(limit, sizeof limit, "%" PRId64, list->limit + 1)};
 	const struct view values[] = {list->status, list->priority, list->tag, list->pattern,
 	                              limit_text,   list->key,      list->id};
-	enum outcome outcome =
-	        run(store, list_statement(list), values, view_is_absent(list->id) ? 5 : 7, &result);
+	enum outcome outcome = run(store, list_statement(list), values, view_is_absent(list->id) ? 5 : 7, &result);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	size_t rows = db_rows(result);
@@ -363,7 +362,8 @@ enum outcome task_list(const struct task_store *store, const struct task_list *l
 
 /* ---- all of a user's data ---- */
 
-struct export {
+struct export
+{
 	struct spool *spool;
 	uint64_t start;
 	bool bad; /* a row could not be read */

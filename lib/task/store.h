@@ -27,8 +27,7 @@ struct task_stored {
 	char etag[TASK_ETAG_TEXT + 1]; /* with its quotes */
 };
 
-CHECKED enum outcome task_get(const struct task_store *store, struct view id, struct buf *out,
-                              struct task_stored *ret);
+CHECKED enum outcome task_get(const struct task_store *store, struct view id, struct buf *out, struct task_stored *ret);
 
 /* Makes the id itself (task/uuid.h). OUTCOME_TASK_LIMIT: the user has as many
  * tasks as they may; that holds however many are made at once. */

@@ -64,7 +64,8 @@ Test(account, export_is_one_document_and_an_attachment)
 	account_fill(database, "berta", 2, 10);
 	const struct answer *answer = export_good(account, "anna");
 	cr_expect(view_equal(answer_header(answer, "Content-Type"), VIEW("application/json")));
-	cr_expect(view_equal(answer_header(answer, "Content-Disposition"), VIEW("attachment; filename=\"todo-export.json\"")));
+	cr_expect(view_equal(answer_header(answer, "Content-Disposition"),
+	                     VIEW("attachment; filename=\"todo-export.json\"")));
 	cr_expect(view_equal(answer_header(answer, "Cache-Control"), VIEW("no-store")));
 	cr_expect(view_equal(answer_header(answer, "Accept-Ranges"), VIEW("none")));
 	cr_expect(view_equal(answer_header(answer, "Content-Length"), view_of(ask_format("%zu", answer->body.len))));
@@ -202,7 +203,8 @@ Test(account, export_is_of_one_snapshot)
 	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
 	struct ask ask = export_of("anna");
 	int fd = account_begin(account, &ask);
-#define BACKEND "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database() AND "
+#define BACKEND \
+	"SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database() AND "
 	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
 	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
 	PQclear(PQexec(blocker, "COMMIT"));
@@ -278,7 +280,8 @@ Test(account, export_survives_a_database_that_restarts_between)
 	account_fill(database, "anna", 200, 500);
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
 	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
+	             "datname = "
 	             "current_database()");
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
 }
@@ -300,7 +303,8 @@ Test(account, export_that_breaks_on_the_way_starts_anew)
 	PQfinish(blocker);
 	postgres_wait_for("postgres", database, BACKEND "wait_event = 'ClientWrite'");
 	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
+	             "datname = "
 	             "current_database()");
 	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
 	const struct answer *answer = responder_answer(fd, false);
@@ -408,8 +412,8 @@ Test(account, erase_takes_the_age_from_its_setting)
 {
 	const char *database = api_name("account");
 	const char *url = api_database(database);
-	const char *const *settings = api_settings(
-	        (const char *const[]){ask_format("DATABASE_URL=%s", url), "ERASE_MAX_TOKEN_AGE=60", NULL});
+	const char *const *settings =
+	        api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "ERASE_MAX_TOKEN_AGE=60", NULL});
 	struct responder *account = responder_start("account", settings);
 	struct ask ask = account_erase("anna", account_token("anna", -62));
 	expect_too_old(responder_ask(account, &ask), "60");
@@ -443,7 +447,8 @@ Test(account, erase_that_breaks_on_the_way_is_unknown)
 	int fd = account_begin(account, &ask);
 	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
 	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
+	             "datname = "
 	             "current_database()");
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
@@ -458,8 +463,8 @@ Test(account, serves_no_path_of_the_others)
 {
 	const char *database;
 	struct responder *account = start(&database);
-	static const char *const targets[] = {"/api/anna/tasks", "/health", "/auth/me", "/api/anna/export/", "/api/anna/",
-	                                      "/api/anna/exports", "/api/auth", "/api/auth/export"};
+	static const char *const targets[] = {"/api/anna/tasks", "/health",           "/auth/me",  "/api/anna/export/",
+	                                      "/api/anna/",      "/api/anna/exports", "/api/auth", "/api/auth/export"};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
 		struct ask ask = {.target = targets[i], .token = api_token("anna")};
 		expect_problem(responder_ask(account, &ask), 404, "not_found", targets[i]);

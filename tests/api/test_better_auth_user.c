@@ -31,14 +31,16 @@ static const char *database_of(const struct kind *kind)
 	const char *database = api_name("better_auth");
 	postgres_database(database);
 	postgres_run("postgres", database, "GRANT USAGE, CREATE ON SCHEMA public TO better_auth");
-	postgres_run("better_auth", database,
-	             ask_format("CREATE TABLE \"user\" (\"id\" %s NOT NULL PRIMARY KEY, \"name\" text NOT NULL,"
-	                        " \"email\" text NOT NULL UNIQUE, \"emailVerified\" boolean NOT NULL, \"image\" text,"
-	                        " \"createdAt\" timestamptz DEFAULT CURRENT_TIMESTAMP NOT NULL,"
-	                        " \"updatedAt\" timestamptz DEFAULT CURRENT_TIMESTAMP NOT NULL);"
-	                        "INSERT INTO \"user\" (id, name, email, \"emailVerified\") VALUES ('%s', 'Anna', 'anna@" PRIVATE
-	                        ".example', true), ('%s', 'Berta', 'berta@" PRIVATE ".example', true)",
-	                        kind->type, kind->anna, kind->berta));
+	postgres_run(
+	        "better_auth", database,
+	        ask_format(
+	                "CREATE TABLE \"user\" (\"id\" %s NOT NULL PRIMARY KEY, \"name\" text NOT NULL,"
+	                " \"email\" text NOT NULL UNIQUE, \"emailVerified\" boolean NOT NULL, \"image\" text,"
+	                " \"createdAt\" timestamptz DEFAULT CURRENT_TIMESTAMP NOT NULL,"
+	                " \"updatedAt\" timestamptz DEFAULT CURRENT_TIMESTAMP NOT NULL);"
+	                "INSERT INTO \"user\" (id, name, email, \"emailVerified\") VALUES ('%s', 'Anna', 'anna@" PRIVATE
+	                ".example', true), ('%s', 'Berta', 'berta@" PRIVATE ".example', true)",
+	                kind->type, kind->anna, kind->berta));
 	return database;
 }
 
@@ -93,7 +95,8 @@ Test(better_auth_user, is_deployed_checked_and_taken_away_for_each_type_of_id)
 {
 	for (size_t i = 0; i < KINDS; i++) {
 		const char *database = database_of(&kinds[i]);
-		const char *columns = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'todo.task'::regclass AND NOT attisdropped";
+		const char *columns =
+		        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'todo.task'::regclass AND NOT attisdropped";
 		const char *before = account_value(database, columns);
 		account_fill(database, kinds[i].anna, 2, 10);
 		grant_references(database);
@@ -113,9 +116,12 @@ Test(better_auth_user, needs_the_two_grants_and_changes_nothing_without)
 	for (size_t i = 0; i < KINDS; i++) {
 		const char *database = database_of(&kinds[i]);
 		cr_expect_not(run("todo_owner", database, "deploy"), "%s", kinds[i].type);
-		expect_value(database, "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'todo.task'::regclass", "t");
-		expect_value(database, "SELECT count(*) FROM pg_constraint WHERE conrelid = 'todo.task'::regclass AND contype = 'f'",
-		             "0");
+		expect_value(database, "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'todo.task'::regclass",
+		             "t");
+		expect_value(
+		        database,
+		        "SELECT count(*) FROM pg_constraint WHERE conrelid = 'todo.task'::regclass AND contype = 'f'",
+		        "0");
 	}
 }
 
@@ -132,7 +138,8 @@ Test(better_auth_user, is_refused_while_tasks_without_a_user_are_there)
 			/* As where one role owns both: then all rows are compared at once, by its rights. */
 			postgres_run("better_auth", database, "GRANT SELECT ON \"user\" TO todo_owner");
 			cr_expect_not(run(roles[j], database, "deploy"), "%s as %s", kinds[i].type, roles[j]);
-			expect_value(database, "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'todo.task'::regclass", "t");
+			expect_value(database,
+			             "SELECT relforcerowsecurity FROM pg_class WHERE oid = 'todo.task'::regclass", "t");
 		}
 	}
 }
@@ -161,13 +168,15 @@ Test(better_auth_user, refuses_the_token_of_a_user_who_is_gone)
 		struct responder *tasks = start_on(database);
 		struct ask create = create_as(kinds[i].anna);
 		cr_assert_eq(responder_ask(tasks, &create)->status, 201);
-		postgres_run("better_auth", database, ask_format("DELETE FROM \"user\" WHERE id = '%s'", kinds[i].anna));
+		postgres_run("better_auth", database,
+		             ask_format("DELETE FROM \"user\" WHERE id = '%s'", kinds[i].anna));
 		expect_problem(responder_ask(tasks, &create), 401, "unauthorized", kinds[i].type);
 		expect_value(database, "SELECT count(*) FROM todo.task", "0");
 	}
 }
 
-/* Better Auth's role has no right on the tasks, is no user of theirs, and row-level security is forced: they go all the same. */
+/* Better Auth's role has no right on the tasks, is no user of theirs, and row-level security is forced: they go all the
+ * same. */
 Test(better_auth_user, takes_the_tasks_of_a_deleted_user_along_and_no_others)
 {
 	for (size_t i = 0; i < KINDS; i++) {
@@ -176,7 +185,8 @@ Test(better_auth_user, takes_the_tasks_of_a_deleted_user_along_and_no_others)
 		account_fill(database, kinds[i].berta, 2, 10);
 		grant_references(database);
 		cr_assert(run("todo_owner", database, "deploy"));
-		postgres_run("better_auth", database, ask_format("DELETE FROM \"user\" WHERE id = '%s'", kinds[i].anna));
+		postgres_run("better_auth", database,
+		             ask_format("DELETE FROM \"user\" WHERE id = '%s'", kinds[i].anna));
 		expect_value(database, "SELECT string_agg(DISTINCT user_id, ',') || ' ' || count(*) FROM todo.task",
 		             ask_format("%s 2", kinds[i].berta));
 	}
@@ -190,10 +200,13 @@ Test(better_auth_user, knows_one_spelling_of_an_id)
 		const char *database = database_of(&kinds[i]);
 		cr_assert(run("postgres", database, "deploy"));
 		PGconn *conn = postgres_connect("postgres", database);
-		PGresult *result = PQexec(conn, ask_format("INSERT INTO todo.task (user_id, id, title) VALUES ('%s', gen_random_uuid(), 'x')",
-		                                           kinds[i].alias));
-		cr_expect_str_eq(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) ? PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)
-		                                                                    : "none",
+		PGresult *result = PQexec(
+		        conn,
+		        ask_format("INSERT INTO todo.task (user_id, id, title) VALUES ('%s', gen_random_uuid(), 'x')",
+		                   kinds[i].alias));
+		cr_expect_str_eq(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)
+		                         ? PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)
+		                         : "none",
 		                 "task_better_auth_spelling", "%s", kinds[i].type);
 		PQclear(result);
 		PQfinish(conn);
@@ -207,7 +220,8 @@ Test(better_auth_user, finds_a_users_tasks_by_an_index)
 		cr_assert(run("postgres", database, "deploy"));
 		const char *column = kinds[i].alias ? "better_auth_user_id" : "user_id";
 		expect_value(database,
-		             ask_format("SELECT count(*) > 0 FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = "
+		             ask_format("SELECT count(*) > 0 FROM pg_index x JOIN pg_attribute a ON a.attrelid = "
+		                        "x.indrelid AND a.attnum = "
 		                        "x.indkey[0] WHERE x.indrelid = 'todo.task'::regclass AND a.attname = '%s'",
 		                        column),
 		             "t");

@@ -113,8 +113,10 @@ Test(revocation, refuses_a_token_without_iat_before_it_costs_a_connection)
 	struct parts parts = start(true);
 	struct ask ask = list_as(account_token_undated("anna"));
 	expect_problem(responder_ask(parts.tasks, &ask), 401, "unauthorized", "no iat");
-	expect_value(parts.database,
-	             "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()", "0");
+	expect_value(
+	        parts.database,
+	        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()",
+	        "0");
 }
 
 Test(revocation, is_no_matter_of_other_users)
@@ -164,9 +166,11 @@ static unsigned turns_of_a_request(bool revocation, bool prepare)
 		const struct view values[] = {VIEW("00000000-0000-7000-8000-000000000001"), VIEW("true"), ABSENT};
 		unsigned before = atomic_load(&relay->turns);
 		if (i % 2)
-			cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, values, 3, &result), OUTCOME_OK);
+			cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_COMPLETE, values, 3, &result),
+			             OUTCOME_OK);
 		else
-			cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_GET, values, 1, &result), OUTCOME_OK);
+			cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_GET, values, 1, &result),
+			             OUTCOME_OK);
 		unsigned turns = atomic_load(&relay->turns) - before;
 		most = turns > most ? turns : most;
 	}
@@ -189,18 +193,21 @@ Test(revocation, costs_nothing_when_off)
 	for (int on = 0; on < 2; on++) {
 		struct parts parts = {.database = api_name("revocation")};
 		const char *url = api_database(parts.database);
-		postgres_run("postgres", "postgres", ask_format("ALTER DATABASE %s SET track_functions = 'all'", parts.database));
-		const char *const *settings = api_settings(
-		        (const char *const[]){ask_format("DATABASE_URL=%s", url), on ? "JWT_REVOCATION=1" : "JWT_REVOCATION=0", NULL});
+		postgres_run("postgres", "postgres",
+		             ask_format("ALTER DATABASE %s SET track_functions = 'all'", parts.database));
+		const char *const *settings = api_settings((const char *const[]){
+		        ask_format("DATABASE_URL=%s", url), on ? "JWT_REVOCATION=1" : "JWT_REVOCATION=0", NULL});
 		parts.tasks = responder_start("tasks", settings);
 		cr_assert_eq(status_of(parts.tasks, list_as(account_token("anna", -10))), 200);
 		cr_assert_eq(status_of(parts.tasks, create_as(account_token("anna", -10))), 201);
 		/* A backend tells what it has counted when it ends. */
 		cr_assert_eq(responder_stop(parts.tasks), 0);
 		postgres_wait_for("postgres", parts.database,
-		                  "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()");
+		                  "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+		                  "current_database()");
 		expect_value(parts.database,
-		             "SELECT coalesce(string_agg(funcname || ' ' || calls, ', ' ORDER BY funcname), '') FROM pg_stat_user_functions",
+		             "SELECT coalesce(string_agg(funcname || ' ' || calls, ', ' ORDER BY funcname), '') FROM "
+		             "pg_stat_user_functions",
 		             on ? "admit 2, lock_user 1" : "");
 	}
 }
@@ -216,8 +223,7 @@ Test(revocation, is_read_and_not_written_by_the_responders)
 	        "TRUNCATE todo.revocation",
 	        "SELECT todo.revoke('anna')",
 	        "SELECT todo.revoke_current(now())",
-	        "CREATE OR REPLACE FUNCTION todo.admit(user_id text, issued_at timestamptz, others text) RETURNS void "
-	        "LANGUAGE sql AS ''",
+	        "CREATE OR REPLACE FUNCTION todo.admit(text, timestamptz, text) RETURNS void LANGUAGE sql AS ''",
 	};
 	const char *database = api_name("revocation");
 	postgres_database(database);
@@ -244,7 +250,8 @@ Test(revocation, erase_is_bound_to_the_current_user)
 	static const struct {
 		const char *current; /* NULL: none was ever set */
 		const char *erase;
-	} cases[] = {{"anna", "'berta'"}, {"", "''"}, {"", "'berta'"}, {"anna", "NULL"}, {NULL, "'berta'"}, {NULL, "NULL"}};
+	} cases[] = {{"anna", "'berta'"}, {"", "''"},        {"", "'berta'"},
+	             {"anna", "NULL"},    {NULL, "'berta'"}, {NULL, "NULL"}};
 	const char *database = api_name("revocation");
 	postgres_database(database);
 	account_fill(database, "berta", 1, 10);
@@ -252,14 +259,16 @@ Test(revocation, erase_is_bound_to_the_current_user)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		PGconn *conn = postgres_connect("todo_app", database);
 		if (cases[i].current)
-			PQclear(PQexec(conn, ask_format("SELECT set_config('todo.user_id', '%s', false)", cases[i].current)));
+			PQclear(PQexec(conn,
+			               ask_format("SELECT set_config('todo.user_id', '%s', false)", cases[i].current)));
 		PGresult *result = PQexec(conn, ask_format("SELECT todo.erase(%s, now())", cases[i].erase));
 		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 		cr_expect_str_eq(state ? state : "", "42501", "case %zu", i);
 		PQclear(result);
 		PQfinish(conn);
 	}
-	expect_value(database, "SELECT (SELECT count(*) FROM todo.task) || ' ' || (SELECT count(*) FROM todo.revocation)", "2 0");
+	expect_value(database,
+	             "SELECT (SELECT count(*) FROM todo.task) || ' ' || (SELECT count(*) FROM todo.revocation)", "2 0");
 }
 
 /* Names that todo.erase uses are looked up where nobody else can put any. */
@@ -310,9 +319,10 @@ Test(revocation, erase_revokes_the_tokens_issued_up_to_now)
 	cr_expect_eq(status_of(parts.tasks, create_as(other_tab)), 401);
 	cr_expect_eq(status_of(parts.tasks, create_as(used)), 401);
 	expect_value(parts.database, "SELECT count(*) FROM todo.task", "0");
-	expect_value(parts.database,
-	             "SELECT user_id || (revoked_before BETWEEN now() - interval '1 minute' AND now()) FROM todo.revocation",
-	             "annatrue");
+	expect_value(
+	        parts.database,
+	        "SELECT user_id || (revoked_before BETWEEN now() - interval '1 minute' AND now()) FROM todo.revocation",
+	        "annatrue");
 }
 
 /* The issuer's clock may be ahead by the leeway. */
@@ -344,7 +354,8 @@ static PGconn *gate(const char *database, const char *event)
 {
 	postgres_run("postgres", database,
 	             ask_format("CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
-	                        " 'BEGIN PERFORM pg_advisory_xact_lock_shared(" GATE "); RETURN coalesce(NEW, OLD); END';"
+	                        " 'BEGIN PERFORM pg_advisory_xact_lock_shared(" GATE
+	                        "); RETURN coalesce(NEW, OLD); END';"
 	                        "CREATE TRIGGER gate BEFORE %s ON todo.task FOR EACH ROW EXECUTE FUNCTION gate()",
 	                        event));
 	PGconn *holder = postgres_connect("postgres", database);
@@ -354,10 +365,11 @@ static PGconn *gate(const char *database, const char *event)
 
 static void wait_for_waiters(const char *database, int count)
 {
-	postgres_wait_for("postgres", database,
-	                  ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                             "current_database() AND wait_event_type = 'Lock'",
-	                             count));
+	postgres_wait_for(
+	        "postgres", database,
+	        ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                   "current_database() AND wait_event_type = 'Lock'",
+	                   count));
 }
 
 static void expect_answer(int fd, int status)
@@ -466,8 +478,9 @@ Test(revocation, decides_nothing_by_an_old_snapshot)
 {
 	struct parts parts = {.database = api_name("revocation")};
 	const char *url = ask_format("DATABASE_URL=%s", api_database(parts.database));
-	postgres_run("postgres", "postgres",
-	             ask_format("ALTER DATABASE %s SET default_transaction_isolation = 'repeatable read'", parts.database));
+	postgres_run(
+	        "postgres", "postgres",
+	        ask_format("ALTER DATABASE %s SET default_transaction_isolation = 'repeatable read'", parts.database));
 	parts.tasks = responder_start("tasks", api_settings((const char *const[]){url, "JWT_REVOCATION=1", NULL}));
 	struct ask create = create_as(account_token("anna", -10));
 	expect_problem(responder_ask(parts.tasks, &create), 500, "internal", "create");

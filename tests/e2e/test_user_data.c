@@ -50,7 +50,8 @@ struct reply {
 	size_t len;
 };
 
-static struct reply ask(const char *method, const char *target, const char *token, const char *body, const char *headers)
+static struct reply ask(const char *method, const char *target, const char *token, const char *body,
+                        const char *headers)
 {
 	const struct http_ask ask = {method, target, token, body, headers};
 	struct http_answer answer;
@@ -83,8 +84,9 @@ struct user {
 static struct user sign_up(const char *name)
 {
 	struct user user = {.email = text("%s@example.com", name)};
-	struct reply reply = ask_issuer("/sign-up/email", NULL,
-	                                text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"%s\"}", user.email, name));
+	struct reply reply =
+	        ask_issuer("/sign-up/email", NULL,
+	                   text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"%s\"}", user.email, name));
 	cr_assert_eq(reply.status, 200);
 	user.id = arena_string(&arena, json_member_text(json_member(reply.json, "user"), "id"));
 	user.session = arena_string(&arena, json_member_text(reply.json, "token"));
@@ -96,7 +98,8 @@ static struct user sign_up(const char *name)
 
 static int sign_in(const struct user *user)
 {
-	return ask_issuer("/sign-in/email", NULL, text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\"}", user->email)).status;
+	return ask_issuer("/sign-in/email", NULL, text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\"}", user->email))
+	        .status;
 }
 
 static struct reply delete_account(const struct user *user)
@@ -129,7 +132,8 @@ static char *sql(const char *role_url, const char *query)
 
 static void expect_tasks(const struct user *user, const char *count)
 {
-	char *found = sql("SUPERUSER_DATABASE_URL", text("SELECT count(*) FROM todo.task WHERE user_id = '%s'", user->id));
+	char *found =
+	        sql("SUPERUSER_DATABASE_URL", text("SELECT count(*) FROM todo.task WHERE user_id = '%s'", user->id));
 	cr_expect_str_eq(found, count, "%s", user->email);
 }
 
@@ -160,7 +164,8 @@ static void journey(const char *server)
 	cr_expect_eq(ask("GET", text("/api/%s/export", alice.id), NULL, NULL, "").status, 401);
 
 	char *account = text("/api/%s", alice.id);
-	cr_expect_eq(ask("DELETE", account, mallory.token, NULL, text("X-Confirm-Erase: %s\r\n", alice.id)).status, 403);
+	cr_expect_eq(ask("DELETE", account, mallory.token, NULL, text("X-Confirm-Erase: %s\r\n", alice.id)).status,
+	             403);
 	cr_expect_eq(ask("DELETE", account, alice.token, NULL, "").status, 428);
 	expect_tasks(&alice, "3");
 	cr_expect_eq(ask("DELETE", account, alice.token, NULL, text("X-Confirm-Erase: %s\r\n", alice.id)).status, 204);

@@ -65,5 +65,6 @@ struct ask account_erase(const char *user, const char *token)
 	const char **params = arena_calloc(ask_arena(), 2, sizeof *params);
 	cr_assert_not_null(params);
 	params[0] = ask_format("HTTP_X_CONFIRM_ERASE=%s", user);
-	return (struct ask){.method = "DELETE", .target = ask_format("/api/%s", user), .token = token, .params = params};
+	return (struct ask){
+	        .method = "DELETE", .target = ask_format("/api/%s", user), .token = token, .params = params};
 }
