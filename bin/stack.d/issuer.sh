@@ -57,7 +57,7 @@ issuer_start() {
     ((NODE_MAJOR > 18)) || given+=(NODE_OPTIONS=--experimental-global-webcrypto)
     as_user rm -f "$DATA/issuer.port"
     spawn issuer env -i PATH="$PATH" HOME="$DATA" BETTER_AUTH_URL="$1" BETTER_AUTH_SECRET="$GENERATED_SECRET" \
-        ISSUER_ERASE_URL="$BASE_URL" ISSUER_PORT="$port" ISSUER_ADDRESS_FILE="$DATA/issuer.port" ISSUER_OUTBOX="$DATA/outbox.jsonl" \
+        ISSUER_ERASE_URL="$BASE_URL${BASE_PATH-}" ISSUER_PORT="$port" ISSUER_ADDRESS_FILE="$DATA/issuer.port" ISSUER_OUTBOX="$DATA/outbox.jsonl" \
         "${given[@]}" ISSUER_DATABASE_URL="$2" \
         node "$STACK_HOME/frontend/auth-server.mjs"
 }

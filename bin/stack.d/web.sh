@@ -16,7 +16,7 @@ web_start() {
             [[ $KEYS != issuer ]] || server=proxy
             spawn web "${common[@]}" WEB_GATEWAY="$gateway" WEB_ISSUER="$server" \
                 WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-4}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}" \
-                WEB_ACCOUNT_WORKERS="${count:-${WEB_ACCOUNT_WORKERS:-1}}" WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}" \
+                WEB_ACCOUNT_WORKERS="${count:-${WEB_ACCOUNT_WORKERS:-2}}" WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}" \
                 lighttpd -D -f "$STACK_HOME/conf/lighttpd/server.conf"
             ;;
         apache*)
