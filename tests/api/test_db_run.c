@@ -105,6 +105,54 @@ Test(db, a_request_is_one_round_trip)
 	relay_stop(relay);
 }
 
+/* Waiting for one's turn is a step of the same pipeline. */
+Test(db, a_create_within_a_limit_is_one_round_trip)
+{
+	postgres_database("db_within");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_within", 20);
+	cr_assert_eq(db_ready(db), OUTCOME_OK);
+	for (int i = 0; i < 3; i++) {
+		DB_RESULT result = NULL;
+		char id[] = "0189f7a0-1234-7abc-8def-00000000000?";
+		id[35] = (char)('0' + i);
+		const struct view values[] = {view_of(id), VIEW("x"), ABSENT, VIEW("false"), VIEW("medium"),
+		                              ABSENT,      VIEW(""),  VIEW("2")};
+		unsigned before = atomic_load(&relay->turns);
+		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CREATE_WITHIN, values, 8, &result), OUTCOME_OK);
+		cr_expect_eq(atomic_load(&relay->turns) - before, 1, "create %d", i);
+		cr_expect_eq(db_rows(result), i < 2 ? 1 : 0, "create %d", i);
+	}
+	db_close(db);
+	relay_stop(relay);
+}
+
+Test(db, what_it_did_is_counted)
+{
+	postgres_database("db_counts");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_counts", 1);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	struct db_counts counts = db_counts(db);
+	cr_expect_eq(counts.connections, 1);
+	cr_expect_eq(counts.retries, 0);
+	cr_expect_eq(counts.timeouts, 0);
+	cr_expect_gt(counts.waited, 0);
+	atomic_store(&relay->order, RELAY_CUT_REQUESTS);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect_eq(db_counts(db).retries, 1);
+	cr_expect_eq(db_counts(db).connections, 2);
+	db_close(db);
+	db = open_through(relay, "db_counts", 1);
+	atomic_store(&relay->order, RELAY_PASS);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect_eq(db_counts(db).timeouts, 1);
+	db_close(db);
+	relay_stop(relay);
+}
+
 Test(db, opening_a_handle_connects_not_yet)
 {
 	struct db *db = database_make("db_lazy");

@@ -18,14 +18,15 @@ enum { ROOM = 2 * LOG_LINE_MAX };
 
 /* What one call writes, taken from a packet pipe: each read(2) gives what one
  * write(2) put in, so a line written in pieces would be seen. */
-static size_t capture(enum log_level level, struct view message, char out[ROOM])
+static size_t capture_of(void (*write_line)(enum log_level level, struct view text), enum log_level level,
+                         struct view message, char out[ROOM])
 {
 	int ends[2];
 	int saved = dup(STDERR_FILENO);
 
 	cr_assert_eq(pipe2(ends, O_DIRECT | O_NONBLOCK), 0);
 	dup2(ends[1], STDERR_FILENO);
-	log_line(level, message);
+	write_line(level, message);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	close(ends[1]);
@@ -35,6 +36,11 @@ static size_t capture(enum log_level level, struct view message, char out[ROOM])
 	close(ends[0]);
 	cr_assert(len >= 0);
 	return (size_t)len;
+}
+
+static size_t capture(enum log_level level, struct view message, char out[ROOM])
+{
+	return capture_of(log_line, level, message, out);
 }
 
 /* The message's part of a plain line, without its line feed. */
@@ -155,4 +161,63 @@ Test(log, survives_a_closed_standard_error)
 	log_line(LOG_LEVEL_ERROR, VIEW("lost"));
 	cr_expect_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
 	close(saved);
+}
+
+Test(log, writes_members_as_one_line_of_json_whatever_the_form)
+{
+	static const enum log_format forms[] = {LOG_PLAIN, LOG_JSON};
+	struct arena arena;
+	char line[ROOM];
+
+	cr_assert(arena_init(&arena, 64 * 1024));
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		const cJSON *json = NULL;
+
+		log_open("tasks", forms[i], LOG_LEVEL_INFO);
+		size_t len = capture_of(log_members, LOG_LEVEL_ERROR, VIEW("\"status\":503,\"reason\":null"), line);
+		cr_assert_eq(line[len - 1], '\n');
+		cr_assert_eq(json_parse(&arena, (struct view){line, len - 1}, &json), JSON_OK);
+		cr_expect(view_equal(json_member_text(json, "level"), VIEW("error")));
+		cr_expect(view_equal(json_member_text(json, "program"), VIEW("tasks")));
+		cr_expect_not_null(json_member(json, "time"));
+		cr_expect_not_null(json_member(json, "reason"));
+		cr_expect_not_null(json_member(json, "status"));
+	}
+	arena_destroy(&arena);
+}
+
+Test(log, members_that_are_too_long_are_left_out)
+{
+	static char members[LOG_LINE_MAX];
+	struct arena arena;
+	char line[ROOM];
+	const cJSON *json = NULL;
+
+	memset(members, 'x', sizeof(members));
+	memcpy(members, "\"a\":\"", 5);
+	members[sizeof(members) - 1] = '"';
+	cr_assert(arena_init(&arena, 64 * 1024));
+	log_open("tasks", LOG_JSON, LOG_LEVEL_INFO);
+	size_t len = capture_of(log_members, LOG_LEVEL_INFO, (struct view){members, sizeof(members)}, line);
+	cr_assert(len > 0 && len <= LOG_LINE_MAX);
+	cr_assert_eq(json_parse(&arena, (struct view){line, len - 1}, &json), JSON_OK);
+	cr_expect_null(json_member(json, "a"));
+	arena_destroy(&arena);
+}
+
+Test(log, members_below_the_lowest_level_are_not_written)
+{
+	int ends[2];
+	int saved = dup(STDERR_FILENO);
+	char byte;
+
+	cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
+	log_open("tasks", LOG_JSON, LOG_LEVEL_WARNING);
+	dup2(ends[1], STDERR_FILENO);
+	log_members(LOG_LEVEL_INFO, VIEW("\"a\":1"));
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	cr_expect_eq(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
 }
