@@ -101,7 +101,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-unit test-api test-e2e test-asan
+.PHONY: test test-unit test-api test-e2e test-plans test-asan
 test: ## all tests; installs what they need
 	@bin/stack deps test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -115,6 +115,9 @@ test-api: build $(API_TESTS) ## responders over their socket, real PostgreSQL
 
 test-e2e: build $(E2E_TESTS) ## through both web servers, with real Better Auth
 	@bin/run-tests $(BUILD) e2e
+
+test-plans: $(BUILD)/tests/api/test_plans ## the plans of the list's statements at full size: 10,000 users, and one with 100,000 tasks
+	@TEST_PLANS_USERS=10000 TEST_PLANS_TASKS=100000 $<
 
 test-asan: ## the unit and api rings under the address and undefined-behaviour sanitizers
 	@bin/stack deps test

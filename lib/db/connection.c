@@ -7,13 +7,7 @@
 #include "base/clock.h"
 #include "db/value.h"
 
-/* All settings end with the transaction: a session's settings would reach other
- * clients through PgBouncer, and be missing there. $2 is in milliseconds. */
-static const char identity_sql[] = "SELECT pg_catalog.set_config('todo.user_id', $1, true),"
-                                   " pg_catalog.set_config('search_path', '', true),"
-                                   " pg_catalog.set_config('statement_timeout', $2, true),"
-                                   " pg_catalog.set_config('application_name', coalesce($3,"
-                                   " pg_catalog.current_setting('application_name')), true)";
+static const char identity_sql[] = CONNECTION_IDENTITY;
 
 static const char admission_sql[] = "SELECT todo.admit($1, $2::timestamptz, $3)";
 

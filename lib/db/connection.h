@@ -6,6 +6,22 @@
 #include "db/db.h"
 #include "db/pipeline.h"
 
+/* What every transaction begins with: $1 the user, $2 milliseconds, $3 the
+ * trace or NULL. All of it ends with the transaction: a session's settings would
+ * reach other clients through PgBouncer, and be missing there. Without
+ * enable_sort rows in order come from the index of that order and a page costs
+ * what it shows: filters that may or may not be asked for make the planner expect
+ * so few rows that it would sort all that the user has; without enable_seqscan
+ * nobody else's rows are read, however large a part of the table a user has. */
+#define CONNECTION_IDENTITY                                       \
+	"SELECT pg_catalog.set_config('todo.user_id', $1, true)," \
+	" pg_catalog.set_config('search_path', '', true),"        \
+	" pg_catalog.set_config('enable_sort', 'off', true),"     \
+	" pg_catalog.set_config('enable_seqscan', 'off', true),"  \
+	" pg_catalog.set_config('statement_timeout', $2, true),"  \
+	" pg_catalog.set_config('application_name', coalesce($3," \
+	" pg_catalog.current_setting('application_name')), true)"
+
 /* Zeroed: no connection. It must not move while it is open. */
 struct connection {
 	PGconn *conn;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "db/connection.h"
 #include "support/ask.h"
 #include "support/postgres.h"
 
@@ -162,17 +163,17 @@ static struct plan read_plan(const char *json)
 	return plan;
 }
 
-/* A connection as the responders have it: their role, one user's identity, row-level security in force. */
-static PGconn *connect_as(const char *user)
+/* A connection as the responders have it: their role, in a transaction that begins as theirs do, row-level
+ * security in force. `mode`: for all values alike, or for these, since the server takes the one or the other. */
+static PGconn *connect_as(const char *user, const char *mode)
 {
 	PGconn *conn = postgres_connect("todo_app", DATABASE);
-	const char *const start[] = {
-	        "SET plan_cache_mode = force_generic_plan",
-	        ask_format("SELECT set_config('todo.user_id', '%s', false), set_config('search_path', '', false)",
-	                   user),
-	};
-	for (size_t i = 0; i < COUNT(start); i++)
-		PQclear(PQexec(conn, start[i]));
+	const char *const values[] = {user, "600000", NULL};
+	PQclear(PQexec(conn, ask_format("SET plan_cache_mode = %s", mode)));
+	PQclear(PQexec(conn, "BEGIN"));
+	PGresult *result = PQexecParams(conn, CONNECTION_IDENTITY, 3, NULL, values, NULL, NULL, 0);
+	cr_assert_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));
+	PQclear(result);
 	return conn;
 }
 
@@ -230,6 +231,7 @@ static const char *middle(const struct order *order, const char *user, const cha
 struct reader {
 	const char *user;
 	int total;
+	const char *mode;
 };
 
 /* Every page reads so many rows as it shows, and few blocks, wherever it begins. */
@@ -239,7 +241,7 @@ static void expect_pages(const struct order *order, bool descending, const struc
 	const char *direction = descending ? "DESC" : "ASC";
 	const char *first = ask_format("LIST_%s_%s", order->name, direction);
 	const char *later = ask_format("%s_FROM", first);
-	PGconn *conn = connect_as(reader->user);
+	PGconn *conn = connect_as(reader->user, reader->mode);
 	for (size_t i = 0; i < COUNT(limits); i++) {
 		double shown = limits[i] < reader->total ? limits[i] : reader->total;
 		struct plan plan =
@@ -274,7 +276,7 @@ static void expect_filters(const struct order *order, bool descending, const str
 	        "'completed', NULL, 'home', '%no such text%'",
 	};
 	const char *name = ask_format("LIST_%s_%s", order->name, descending ? "DESC" : "ASC");
-	PGconn *conn = connect_as(reader->user);
+	PGconn *conn = connect_as(reader->user, reader->mode);
 	for (size_t i = 0; i < COUNT(filters); i++) {
 		struct plan plan = explain(conn, name, reader->user, ask_format("%s, '1001'", filters[i]));
 		expect_index(&plan, name, order->index, descending);
@@ -287,7 +289,7 @@ static void expect_filters(const struct order *order, bool descending, const str
 /* Reads that need no order may take any way that touches the user's rows alone. */
 static void expect_own_rows(const char *name, const char *values, const struct reader *reader)
 {
-	PGconn *conn = connect_as(reader->user);
+	PGconn *conn = connect_as(reader->user, reader->mode);
 	struct plan plan = explain(conn, name, reader->user, values);
 	cr_expect(strncmp(plan.scan, "Index", 5) == 0 || strncmp(plan.scan, "Bitmap", 6) == 0, "%s: %s", name,
 	          plan.text);
@@ -299,7 +301,12 @@ static void expect_own_rows(const char *name, const char *values, const struct r
 Test(plans, lists_are_read_from_the_index_of_their_order_and_cost_what_they_show, .fini = ask_end, .timeout = 900)
 {
 	fill();
-	const struct reader readers[] = {{"user7", 100}, {"many", many_count()}};
+	const struct reader readers[] = {
+	        {"user7", 100, "force_generic_plan"},
+	        {"user7", 100, "force_custom_plan"},
+	        {"many", many_count(), "force_generic_plan"},
+	        {"many", many_count(), "force_custom_plan"},
+	};
 	for (size_t i = 0; i < COUNT(readers); i++) {
 		for (size_t j = 0; j < COUNT(orders); j++) {
 			for (int descending = 0; descending < 2; descending++) {
@@ -309,7 +316,7 @@ Test(plans, lists_are_read_from_the_index_of_their_order_and_cost_what_they_show
 		}
 		expect_own_rows("LIST_COUNT", "NULL, NULL, NULL, NULL", &readers[i]);
 		expect_own_rows("LIST_COUNT", "'completed', 'low', 'home', '%text%'", &readers[i]);
-		PGconn *conn = connect_as(readers[i].user);
+		PGconn *conn = connect_as(readers[i].user, readers[i].mode);
 		struct plan plan = explain(conn, "TASK_EXPORT", readers[i].user, "");
 		expect_index(&plan, "TASK_EXPORT", "task_by_creation", false);
 		PQfinish(conn);
