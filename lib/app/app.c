@@ -430,8 +430,11 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 		answer_begin(&x);
 		outcome = chain_run(program, &x);
 		/* The guard has a reason for every token that it refuses; this one was the database's. */
-		if (outcome == OUTCOME_TOKEN_INVALID && !x.reason)
+		if (outcome == OUTCOME_TOKEN_INVALID && !x.reason) {
 			x.reason = "revoked";
+			outcome = limits_judge_revoked(app->machine, &app->config, x.claims->subject, &x.request.client,
+			                               &x.retry_wait);
+		}
 	}
 	if (outcome != OUTCOME_OK)
 		answer_problem(&x, outcome);

@@ -37,3 +37,12 @@ enum outcome limits_judge(struct machine *machine, const struct config *config, 
 	metrics_add(machine_metrics(machine), COUNTER_LIMITED_ADDRESS, 1);
 	return OUTCOME_RATE_LIMITED;
 }
+
+enum outcome limits_judge_revoked(struct machine *machine, const struct config *config, struct view user,
+                                  const struct client *client, int64_t *ret_wait)
+{
+	if (config->limit_user > 0)
+		bucket_give_back(machine_users(machine), secret_hash(machine_key(machine), PURPOSE_USER, user),
+		                 bucket_rate(config->limit_user, config->limit_user_burst), clock_monotonic());
+	return limits_judge(machine, config, OUTCOME_TOKEN_INVALID, user, client, ret_wait);
+}

@@ -22,4 +22,10 @@
 CHECKED enum outcome limits_judge(struct machine *machine, const struct config *config, enum outcome verdict,
                                   struct view user, const struct client *client, int64_t *ret_wait);
 
+/* Judges once more a request that was let in as that user's, when the database
+ * has found its token to be revoked: the user gets their token back, and the
+ * address pays. Whoever holds a revoked token can't use up its owner's limit. */
+CHECKED enum outcome limits_judge_revoked(struct machine *machine, const struct config *config, struct view user,
+                                          const struct client *client, int64_t *ret_wait);
+
 #endif

@@ -78,3 +78,30 @@ bool bucket_take(struct bucket_table table, uint64_t key, struct bucket_rate rat
 	}
 	return true;
 }
+
+void bucket_give_back(struct bucket_table table, uint64_t key, struct bucket_rate rate, int64_t now)
+{
+	_Atomic uint64_t *set = table.words + (key & (table.sets - 1)) * BUCKET_WAYS;
+	uint64_t instant = ((uint64_t)now / UNIT_MICROSECONDS) & INSTANT_MASK;
+	uint64_t tag = tag_of(key);
+
+	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		size_t place = 0;
+		uint64_t found = 0;
+
+		while (place < BUCKET_WAYS) {
+			found = atomic_load_explicit(&set[place], memory_order_relaxed);
+			if (found >> INSTANT_BITS == tag)
+				break;
+			place++;
+		}
+		if (place == BUCKET_WAYS)
+			return;
+		uint64_t owed = debt(found, instant, rate);
+		owed = owed > rate.interval ? owed - rate.interval : 0;
+		uint64_t word = tag << INSTANT_BITS | ((instant + owed) & INSTANT_MASK);
+		if (atomic_compare_exchange_strong_explicit(&set[place], &found, word, memory_order_relaxed,
+		                                            memory_order_relaxed))
+			return;
+	}
+}

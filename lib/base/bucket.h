@@ -42,4 +42,7 @@ struct bucket_rate bucket_rate(int64_t per_minute, int64_t burst);
 CHECKED bool bucket_take(struct bucket_table table, uint64_t key, struct bucket_rate rate, int64_t now,
                          int64_t *ret_wait);
 
+/* Puts a token back that was taken a moment ago, if the bucket is still there. */
+void bucket_give_back(struct bucket_table table, uint64_t key, struct bucket_rate rate, int64_t now);
+
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/account.h"
 #include "support/api.h"
 #include "support/fastcgi.h"
 #include "support/postgres.h"
@@ -107,6 +108,23 @@ Test(limits, no_good_token_is_refused_for_bad_ones)
 	cr_expect_eq(me(auth, api_token("anna"), HERE), 429);
 	/* And the other way round: what a good token uses up is not the address's. */
 	cr_expect_eq(me(auth, NULL, "REMOTE_ADDR=203.0.113.9"), 401);
+}
+
+Test(limits, a_revoked_token_does_not_use_up_its_owners_limit)
+{
+	const char *database = api_name("limits");
+	struct responder *tasks = responder_start(
+	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", api_database(database)),
+	                                                    "JWT_REVOCATION=1", "LIMIT_USER=1", "LIMIT_USER_BURST=3",
+	                                                    "LIMIT_ADDRESS=1", "LIMIT_ADDRESS_BURST=2", NULL}));
+	const char *const here[] = {HERE, NULL};
+	struct ask ask = {.target = "/api/anna/tasks", .token = account_token("anna", -10), .params = here};
+	postgres_run("todo_owner", database, "SELECT todo.revoke('anna')");
+	for (int i = 0; i < 10; i++)
+		cr_expect_eq(responder_ask(tasks, &ask)->status, i < 2 ? 401 : 429, "%d", i);
+	ask.token = account_token("anna", 5);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(responder_ask(tasks, &ask)->status, i < 3 ? 200 : 429, "%d", i);
 }
 
 Test(limits, an_address_is_that_of_the_connection_and_a_subscriber_has_one)

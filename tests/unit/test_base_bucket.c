@@ -158,6 +158,23 @@ Test(bucket, the_deepest_bucket_is_counted_right)
 	cr_expect_eq(drain(KEY(1, 1), rate, far), BUCKET_DEPTH_MAX);
 }
 
+Test(bucket, what_is_given_back_can_be_taken_again)
+{
+	struct bucket_rate rate = bucket_rate(60, 3);
+
+	cr_assert_eq(drain(KEY(0, 1), rate, START), 3);
+	bucket_give_back(table, KEY(0, 1), rate, START);
+	bucket_give_back(table, KEY(0, 1), rate, START);
+	cr_expect_eq(drain(KEY(0, 1), rate, START), 2);
+	/* Never more than the burst, and nobody else's. */
+	for (int i = 0; i < 10; i++)
+		bucket_give_back(table, KEY(0, 1), rate, START);
+	cr_expect_eq(drain(KEY(0, 1), rate, START), 3);
+	bucket_give_back(table, KEY(0, 2), rate, START);
+	cr_expect_eq(drain(KEY(0, 1), rate, START), 0);
+	cr_expect_eq(drain(KEY(0, 2), rate, START), 3);
+}
+
 Test(bucket, processes_share_one_bucket)
 {
 	enum { PROCESSES = 4, TRIES = 2000, BURST = 1000 };
