@@ -9,10 +9,23 @@ static enum outcome health(struct exchange *x)
 
 static enum outcome ready(struct exchange *x)
 {
-	enum outcome outcome = app_ready(x->app);
+	struct buf *out = &x->response->body;
+	unsigned int warnings = 0;
+	enum outcome outcome = app_ready(x->app, &warnings);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	BUF_LIT(&x->response->body, "{\"status\":\"ready\"}");
+	BUF_LIT(out, "{\"status\":\"ready\"");
+	if (warnings != 0) {
+		BUF_LIT(out, ",\"warnings\":[");
+		if (warnings & READY_SETTINGS)
+			BUF_LIT(out, "\"settings\"");
+		if (warnings == (READY_SETTINGS | READY_KEYS))
+			BUF_LIT(out, ",");
+		if (warnings & READY_KEYS)
+			BUF_LIT(out, "\"keys\"");
+		BUF_LIT(out, "]");
+	}
+	BUF_LIT(out, "}");
 	return app_answer_json(x, 200);
 }
 

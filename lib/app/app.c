@@ -9,6 +9,7 @@
 
 #include "app/limits.h"
 #include "app/record.h"
+#include "app/reload.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -422,6 +423,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	response_reset(x.response);
 	buf_reset(&app->body, 0);
 	machine_refresh(app->machine);
+	reload(app);
 
 	enum outcome outcome = OUTCOME_INTERNAL;
 	if (request_id_make(&app->arena, &x.request_id) &&
@@ -464,16 +466,22 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 {
 	struct app app = {
 	        .program = program->program,
+	        .uses_database = program->uses_database,
+	        .source = *source,
+	        .looked_at = clock_monotonic(),
 	        .state_dir = -1,
 	        .response = response_make(),
 	        .head = buf_make(HEAD_MAX),
 	        .body = buf_make(REQUEST_BODY_MAX + 1),
 	        .notes = buf_make(NOTES_MAX),
 	        .line = buf_make(RECORD_MAX),
+	        .refusal = buf_make(RECORD_MAX),
 	};
 	struct view bad;
-	if (!handlers_complete(program, error) || !config_load(source, &app.config, error))
+	if (!handlers_complete(program, error) || !config_load_files(source, &app.files, &app.config, error)) {
+		watch_clear(&app.files);
 		return false;
+	}
 	if (!cors_origins_valid(app.config.cors_origins, &bad)) {
 		BUF_LIT(error, "CORS_ORIGINS: every entry is an origin such as https://app.example");
 		return false;
@@ -514,6 +522,8 @@ void app_close(struct app *app)
 	machine_close(app->machine);
 	if (app->state_dir >= 0)
 		close(app->state_dir);
+	watch_clear(&app->files);
+	buf_destroy(&app->refusal);
 	buf_destroy(&app->line);
 	buf_destroy(&app->notes);
 	buf_destroy(&app->body);

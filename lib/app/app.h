@@ -19,8 +19,14 @@
 
 struct app {
 	enum program program;
+	bool uses_database;
+	struct config_source source;
 	struct config config;
-	int state_dir; /* the folder of base/state_dir.h */
+	struct watch files;   /* that the settings came from */
+	int64_t looked_at;    /* at those files, by clock_monotonic() */
+	int64_t try_again_at; /* to read them, while they are no good */
+	struct buf refusal;   /* why they are no good and older ones are in use; empty when they are */
+	int state_dir;        /* the folder of base/state_dir.h */
 	struct cors cors;
 	struct arena arena;
 	struct parts parts;
@@ -71,8 +77,8 @@ struct app_program {
  * them (RFC 3875 §4.4). */
 int app_main(const struct app_program *program);
 
-/* Starts without a server: settings, keys, database handle. On failure `error`
- * holds one line. Tests use it with a transport of their own. */
+/* Starts without a server: settings, keys, database handle. What `source` points to
+ * is borrowed. On failure `error` holds one line. Tests use it with a transport of their own. */
 CHECKED bool app_open(const struct app_program *program, const struct config_source *source, struct app *ret,
                       struct buf *error);
 void app_close(struct app *app);
@@ -88,10 +94,16 @@ enum outcome app_answer_empty(struct exchange *x, int status);
 /* For handlers of public routes that judge the token themselves, limits included. */
 CHECKED enum outcome app_bearer(struct exchange *x);
 
+/* What still serves, but not with what it was given last: one bit each. */
+enum ready_warning {
+	READY_SETTINGS = 1 << 0, /* changed settings are no good, older secrets are in use */
+	READY_KEYS = 1 << 1,     /* a key set is no good or can't be had, an older one is in use */
+};
+
 /* Could it serve: database reached, role safe, schema current, keys usable.
- * OUTCOME_OK or the first that is not. One result holds for a second, for all
- * processes of a machine. */
-CHECKED enum outcome app_ready(struct app *app);
+ * OUTCOME_OK or the first that is not; *ret_warnings is set in either case. One
+ * result holds for a second, for all processes of a machine. */
+CHECKED enum outcome app_ready(struct app *app, unsigned int *ret_warnings);
 
 /* Adds the challenge of a 401 (RFC 6750 §3). */
 void app_challenge(struct exchange *x, enum outcome outcome);

@@ -5,6 +5,7 @@
 
 #include "app/app.h"
 #include "app/gateway.h"
+#include "app/reload.h"
 #include "app/workers.h"
 #include "auth/fetch.h"
 #include "base/log.h"
@@ -27,6 +28,15 @@ static void forbid_core_files(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
+/* Workers are forked with what is in force, but each has a connection of its own. */
+static void refresh_parent(void *context)
+{
+	struct app *app = context;
+	reload(app);
+	if (app->parts.db)
+		db_disconnect(app->parts.db);
+}
+
 int app_main(const struct app_program *program)
 {
 	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(4096);
@@ -38,19 +48,25 @@ int app_main(const struct app_program *program)
 	forbid_core_files();
 	fetch_drop_environment();
 	gateway_block_stop_signals();
-	bool cgi = gateway_is_cgi();
+	bool trial = workers_is_trial();
+	bool cgi = !trial && gateway_is_cgi();
 	if (!config_workers(environ, &workers, &error))
 		return refuse(&error);
-	/* Once before the fork, so that a bad setting stops the whole program and
-	 * not one worker after the other. */
+	/* Once before the fork, so that a bad setting stops the whole program and not
+	 * one worker after the other, and one that turns bad later stops none. */
 	if (!app_open(program, &source, &app, &error))
 		return refuse(&error);
-	if (!cgi && workers > 0) {
+	if (trial) {
 		app_close(&app);
-		if (workers_run((size_t)workers) == WORKERS_STOPPED)
+		return WORKERS_TRIAL_PASSED;
+	}
+	if (!cgi && workers > 0) {
+		struct workers crew = {(size_t)workers, refresh_parent, &app};
+		refresh_parent(&app);
+		if (workers_run(&crew) == WORKERS_STOPPED) {
+			app_close(&app);
 			return EXIT_SUCCESS;
-		if (!app_open(program, &source, &app, &error))
-			return refuse(&error);
+		}
 	}
 
 	/* From here on machines read what we write; until here somebody at a terminal may. */

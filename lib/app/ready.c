@@ -10,57 +10,76 @@
 static const char result_file[] = "ready";
 static const char lock_file[] = "ready.lock";
 
-static enum outcome ready_judge(struct app *app)
+struct result {
+	enum outcome outcome;
+	unsigned int warnings;
+};
+
+static struct result ready_judge(struct app *app)
 {
-	if (!keyring_ready(app->parts.keyring, clock_now()))
-		return OUTCOME_KEYS_UNAVAILABLE;
-	return app->parts.db ? db_ready(app->parts.db) : OUTCOME_OK;
+	struct result result = {.outcome = OUTCOME_OK};
+	if (app->refusal.len > 0)
+		result.warnings |= READY_SETTINGS;
+	bool usable = keyring_ready(app->parts.keyring, clock_now());
+	if (keyring_is_outdated(app->parts.keyring))
+		result.warnings |= READY_KEYS;
+	if (!usable)
+		result.outcome = OUTCOME_KEYS_UNAVAILABLE;
+	else if (app->parts.db)
+		result.outcome = db_ready(app->parts.db);
+	return result;
 }
 
-/* Reads "<instant> <outcome>", the instant by clock_monotonic(), which is the
+/* Reads "<instant> <outcome> <warnings>", the instant by clock_monotonic(), which is the
  * same for all processes of a machine. False: none, too old, or from before a
  * restart of the machine. */
-static bool result_read(const struct app *app, int64_t now, enum outcome *ret)
+static bool result_read(const struct app *app, int64_t now, struct result *ret)
 {
 	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
 	uint64_t instant = 0;
 	uint64_t outcome = 0;
+	uint64_t warnings = 0;
 	if (!state_file_read(app->state_dir, result_file, &text))
 		return false;
 	struct view rest = buf_view(&text);
-	if (!view_to_u64(view_cut(&rest, ' '), INT64_MAX, &instant) || !view_to_u64(rest, OUTCOME_COUNT - 1, &outcome))
+	if (!view_to_u64(view_cut(&rest, ' '), INT64_MAX, &instant) ||
+	    !view_to_u64(view_cut(&rest, ' '), OUTCOME_COUNT - 1, &outcome) ||
+	    !view_to_u64(rest, READY_SETTINGS | READY_KEYS, &warnings))
 		return false;
 	if ((int64_t)instant > now || now - (int64_t)instant >= READY_HOLDS)
 		return false;
-	*ret = (enum outcome)outcome;
+	*ret = (struct result){(enum outcome)outcome, (unsigned int)warnings};
 	return true;
 }
 
 /* Not to be able to write it costs others a question of their own, no more. */
-static void result_write(const struct app *app, enum outcome outcome)
+static void result_write(const struct app *app, struct result result)
 {
 	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
 	buf_add_u64(&text, (uint64_t)clock_monotonic());
 	buf_add_char(&text, ' ');
-	buf_add_u64(&text, (uint64_t)outcome);
+	buf_add_u64(&text, (uint64_t)result.outcome);
+	buf_add_char(&text, ' ');
+	buf_add_u64(&text, result.warnings);
 	bool written = buf_ok(&text) && state_file_replace(app->state_dir, result_file, buf_view(&text));
 	(void)written;
 }
 
-enum outcome app_ready(struct app *app)
+enum outcome app_ready(struct app *app, unsigned int *ret_warnings)
 {
-	enum outcome outcome = OUTCOME_INTERNAL;
+	struct result result = {.outcome = OUTCOME_INTERNAL};
 	int lock = -1;
-	if (result_read(app, clock_monotonic(), &outcome))
-		return outcome;
-	int64_t deadline = clock_monotonic() + app->config.database_timeout * CLOCK_SECOND;
-	enum state_lock state = state_file_lock(app->state_dir, lock_file, deadline, &lock);
-	/* Whoever held the lock may have left a fresh result. */
-	if (state != STATE_LOCKED || !result_read(app, clock_monotonic(), &outcome)) {
-		outcome = ready_judge(app);
-		result_write(app, outcome);
+	if (!result_read(app, clock_monotonic(), &result)) {
+		int64_t deadline = clock_monotonic() + app->config.database_timeout * CLOCK_SECOND;
+		enum state_lock state = state_file_lock(app->state_dir, lock_file, deadline, &lock);
+		/* Whoever held the lock may have left a fresh result. */
+		if (state != STATE_LOCKED || !result_read(app, clock_monotonic(), &result)) {
+			result = ready_judge(app);
+			result_write(app, result);
+		}
+		if (state == STATE_LOCKED)
+			close(lock);
 	}
-	if (state == STATE_LOCKED)
-		close(lock);
-	return outcome;
+	*ret_warnings = result.warnings;
+	return result.outcome;
 }

@@ -2,6 +2,7 @@
 #include "app/workers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,10 @@
  * broken program does not keep a machine busy. */
 #define QUICK_DEATH CLOCK_SECOND
 
+/* A program that is tried has this in its environment, and this much time. */
+#define TRIAL "WORKERS_TRIAL"
+#define TRIAL_TIME (30 * CLOCK_SECOND)
+
 struct worker {
 	pid_t pid; /* 0: none */
 	int64_t started;
@@ -26,6 +31,9 @@ struct crew {
 	struct worker workers[WORKERS_MAX];
 	size_t count;
 	int64_t hold_until; /* no new worker before this */
+	pid_t trial;        /* of the new program; 0: none is under way */
+	int64_t trial_ends; /* at the latest */
+	bool trial_passed;
 };
 
 /* Forks the worker of one place. True in the child. */
@@ -50,12 +58,17 @@ static bool worker_start(struct crew *crew, struct worker *worker)
 }
 
 /* Fills the empty places, when it is time. True in a child. */
-static bool crew_fill(struct crew *crew)
+static bool crew_fill(struct crew *crew, const struct workers *workers)
 {
-	for (size_t i = 0; i < crew->count; i++)
-		if (crew->workers[i].pid == 0 && clock_monotonic() >= crew->hold_until &&
-		    worker_start(crew, &crew->workers[i]))
+	for (size_t i = 0; i < crew->count; i++) {
+		struct worker *worker = &crew->workers[i];
+		if (worker->pid != 0 || clock_monotonic() < crew->hold_until)
+			continue;
+		if (worker->started > 0)
+			workers->refresh(workers->context);
+		if (worker_start(crew, worker))
 			return true;
+	}
 	return false;
 }
 
@@ -71,7 +84,14 @@ static bool crew_is_full(const struct crew *crew)
  * in no place. */
 static void crew_reap(struct crew *crew)
 {
-	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
+	int status = 0;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (pid == crew->trial) {
+			crew->trial = 0;
+			crew->trial_passed = WIFEXITED(status) && WEXITSTATUS(status) == WORKERS_TRIAL_PASSED;
+			if (!crew->trial_passed)
+				log_line(LOG_LEVEL_ERROR, VIEW("the new program can't start; the old one goes on"));
+		}
 		for (size_t i = 0; i < crew->count; i++) {
 			if (crew->workers[i].pid != pid)
 				continue;
@@ -89,18 +109,63 @@ static void crew_stop(const struct crew *crew)
 			kill(crew->workers[i].pid, SIGTERM);
 }
 
-/* Executes the program's file again; returns only when that fails. The mask
- * stays blocked across exec, so no signal is lost. */
-static void program_replace(char *file)
+/* ---- replacing the program ---- */
+
+bool workers_is_trial(void)
+{
+	return getenv(TRIAL) != NULL;
+}
+
+/* Executes the program's file beside this one. Its standard input is not the
+ * socket: whatever that file is by now, it takes no request from us. */
+static pid_t trial_start(char *file)
 {
 	char *const arguments[] = {file, NULL};
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == parent && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+	    dup2(nothing, STDOUT_FILENO) >= 0 && setenv(TRIAL, "1", 1) == 0)
+		execv(file, arguments);
+	_exit(EXIT_FAILURE);
+}
+
+/* A further order while one is being carried out is about a newer file. */
+static void trial_begin(struct crew *crew, char *file)
+{
+	if (crew->trial > 0)
+		kill(crew->trial, SIGKILL);
+	crew->trial = trial_start(file);
+	crew->trial_ends = clock_monotonic() + TRIAL_TIME;
+	if (crew->trial < 0)
+		log_line(LOG_LEVEL_ERROR, VIEW("cannot fork a trial of the new program; the old one goes on"));
+}
+
+static void trial_watch(struct crew *crew)
+{
+	if (crew->trial <= 0 || clock_monotonic() < crew->trial_ends)
+		return;
+	kill(crew->trial, SIGKILL);
+	crew->trial = 0;
+	log_line(LOG_LEVEL_ERROR, VIEW("the new program does not come to its end; the old one goes on"));
+}
+
+/* Executes the program's file in the place of this one; returns only when that
+ * fails. The mask stays blocked across exec, so no signal is lost. */
+static void program_replace(const struct crew *crew, char *file)
+{
+	char *const arguments[] = {file, NULL};
+	crew_stop(crew);
 	execv(file, arguments);
 	log_line(LOG_LEVEL_ERROR, VIEW("cannot execute the new program; the old one goes on"));
 }
 
-enum workers_role workers_run(size_t count)
+enum workers_role workers_run(const struct workers *workers)
 {
-	struct crew crew = {.count = count};
+	struct crew crew = {.count = workers->count};
 	sigset_t wanted;
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
@@ -114,18 +179,23 @@ enum workers_role workers_run(size_t count)
 	file[len > 0 ? len : 0] = '\0';
 
 	for (;;) {
-		if (crew_fill(&crew))
+		if (crew_fill(&crew, workers))
 			return WORKERS_CHILD;
 		struct timespec pause = {.tv_sec = 1};
-		int signal = crew_is_full(&crew) ? sigwaitinfo(&wanted, NULL) : sigtimedwait(&wanted, NULL, &pause);
+		bool idle = crew_is_full(&crew) && crew.trial <= 0;
+		int signal = idle ? sigwaitinfo(&wanted, NULL) : sigtimedwait(&wanted, NULL, &pause);
 		crew_reap(&crew);
-		if (signal == SIGHUP && len > 0) {
-			crew_stop(&crew);
-			program_replace(file);
-		} else if (signal == SIGTERM || signal == SIGINT) {
+		trial_watch(&crew);
+		if (crew.trial_passed)
+			program_replace(&crew, file);
+		crew.trial_passed = false;
+		if (signal == SIGHUP && len > 0)
+			trial_begin(&crew, file);
+		else if (signal == SIGTERM || signal == SIGINT)
 			break;
-		}
 	}
+	if (crew.trial > 0)
+		kill(crew.trial, SIGKILL);
 	crew_stop(&crew);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;

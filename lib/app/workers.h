@@ -13,10 +13,28 @@ enum workers_role {
 	WORKERS_STOPPED, /* this process is the parent, all workers have ended */
 };
 
-/* Forks `count` workers and looks after them until TERM or INT, which lets each
- * finish its request. HUP replaces the program: the parent executes the file it
- * was started from again, on the same socket, and lets the old workers finish.
- * Expects the stop signals blocked; returns with them blocked, in the child too. */
-enum workers_role workers_run(size_t count);
+struct workers {
+	size_t count;
+	/* Called in the parent before a worker takes the place of one that ended, so
+	 * that it starts from what is in force now. */
+	void (*refresh)(void *context);
+	void *context;
+};
+
+/* Forks the workers and looks after them until TERM or INT, which lets each finish
+ * its request. HUP replaces the program by the file that it was started from: that
+ * is first executed beside this one, with the variable WORKERS_TRIAL, and only if
+ * it ends with WORKERS_TRIAL_PASSED the parent executes it on the same socket and
+ * lets the old workers finish. Otherwise, and when it takes longer than half a
+ * minute, everything goes on as it was, and the log says so. Expects the stop
+ * signals blocked; returns with them blocked, in the child too. */
+enum workers_role workers_run(const struct workers *workers);
+
+/* True in a process that is such a trial: it checks whether it could start, serves
+ * nothing, and ends. */
+bool workers_is_trial(void);
+
+/* No status that another program or a shell ends with by chance. */
+enum { WORKERS_TRIAL_PASSED = 93 };
 
 #endif

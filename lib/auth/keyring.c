@@ -44,6 +44,9 @@ static bool read_expected(struct view setting, const char *name, struct view ori
 	return true;
 }
 
+/* A key file is looked at this often; nobody has to be asked for it. */
+#define FILE_REFRESH CLOCK_SECOND
+
 /* RFC 6749 §3.3: one scope is one word. */
 static bool is_scope(struct view scope)
 {
@@ -84,7 +87,7 @@ static bool open_sources(const struct config *config, int state_dir, struct keyr
 	if (!alg_parse(config->jwks_rsa_alg, &rsa_alg) || !alg_is_rsa(rsa_alg))
 		return fail(error, "JWKS_RSA_ALG", "is not an RSA algorithm");
 	if (config->jwks_file.len > 0) {
-		if (source_file_open(config->jwks_file, rsa_alg, config->jwks_refresh * CLOCK_SECOND, &keyring->notes,
+		if (source_file_open(config->jwks_file, rsa_alg, FILE_REFRESH, &keyring->notes,
 		                     &keyring->sources[keyring->source_count], &fault))
 			keyring->source_count++;
 		else
@@ -243,6 +246,14 @@ bool keyring_ready(struct keyring *keyring, int64_t now)
 {
 	update(keyring, now, SOURCE_ROUTINE);
 	return keyring->secrets_verify_bearers || keyset_is_usable(&keyring->keys);
+}
+
+bool keyring_is_outdated(const struct keyring *keyring)
+{
+	for (size_t i = 0; i < keyring->source_count; i++)
+		if (keyring->sources[i]->is_outdated)
+			return true;
+	return false;
 }
 
 struct source_counts keyring_counts(const struct keyring *keyring)

@@ -41,6 +41,9 @@ CHECKED enum jwt_error keyring_verify(struct keyring *keyring, struct arena *are
 /* True when at least one key is usable now, fetching one if due. */
 CHECKED bool keyring_ready(struct keyring *keyring, int64_t now);
 
+/* True when a key set is in use whose successor is no good or can't be had. */
+bool keyring_is_outdated(const struct keyring *keyring);
+
 /* What all sources have asked for since the keyring was opened. */
 struct source_counts keyring_counts(const struct keyring *keyring);
 

@@ -36,6 +36,7 @@ struct source_counts {
 struct source {
 	const struct source_type *type;
 	struct source_counts counts;
+	bool is_outdated; /* what it was given last is no good or can't be had: an older set is in use */
 	const char *refusal; /* why no key of it may be used, whatever it holds; NULL: nothing is wrong */
 };
 

@@ -104,6 +104,7 @@ static void look(struct source_file *file, struct buf *notes)
 		return;
 	file->seen = found;
 	fault = load(file, notes);
+	file->source.is_outdated = fault != NULL;
 	if (fault) {
 		BUF_LIT(notes, "JWKS_FILE ");
 		buf_add(notes, view_of(fault));

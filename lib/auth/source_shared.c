@@ -101,8 +101,7 @@ static void write_copy(struct source_shared *source, struct view document, struc
 	buf_add_u64(&copy, (uint64_t)source->fetched_at);
 	BUF_LIT(&copy, "\n\n");
 	buf_add(&copy, document);
-	if (!buf_ok(&copy) ||
-	    !state_file_replace(source->options.state_dir, source->copy_name, buf_view(&copy)))
+	if (!buf_ok(&copy) || !state_file_replace(source->options.state_dir, source->copy_name, buf_view(&copy)))
 		note(source, notes, "the copy of the key set in STATE_DIR can't be written");
 	buf_destroy(&copy);
 }
@@ -204,8 +203,7 @@ static void read_attempts(struct source_shared *source, int lock)
 }
 
 /* Told before the question, so that one which never ends counts as well. */
-static void tell_attempt(struct source_shared *source, int lock, int64_t now, enum source_need need,
-                         struct buf *notes)
+static void tell_attempt(struct source_shared *source, int lock, int64_t now, enum source_need need, struct buf *notes)
 {
 	source->attempts.any = now;
 	if (need == SOURCE_UNKNOWN_KID)
@@ -267,6 +265,9 @@ bool source_shared_update(struct source *base, int64_t now, enum source_need nee
 		drop(source);
 		note(source, notes, "the last good key set is too old and no longer used");
 	}
+	/* Others may just be asking: that is no failure yet. */
+	base->is_outdated =
+	        source->jwks && age(source->fetched_at, now) - source->options.timeout > source->options.refresh;
 	is_new = source->is_new;
 	source->is_new = false;
 	return is_new;

@@ -60,6 +60,7 @@ struct found {
 
 struct reading {
 	const struct config_source *source;
+	struct watch *watch; /* NULL: nobody asks */
 	struct buf *error;
 	struct arena arena;
 	struct found values[ROW_COUNT];
@@ -234,6 +235,15 @@ static bool find_file(struct reading *reading, bool *ret_chosen, struct view *re
 	return copy || refuse(reading->error, ENV_FILE, (struct place){ABSENT, 0}, "the path is too long");
 }
 
+/* Before it is read, so that a change in between is seen. */
+static bool note_file(struct reading *reading, const char *path)
+{
+	if (!reading->watch || watch_add(reading->watch, path))
+		return true;
+	BUF_LIT(reading->error, "settings: no memory");
+	return false;
+}
+
 static bool read_file(struct reading *reading)
 {
 	bool chosen;
@@ -246,6 +256,8 @@ static bool read_file(struct reading *reading)
 		return false;
 	if (view_is_absent(path))
 		return true;
+	if (!note_file(reading, path.ptr))
+		return false;
 	enum private_error fault =
 	        private_read(&reading->arena, path.ptr, reading->source->document_root, FILE_MAX, &text, &len);
 	if (fault == PRIVATE_MISSING && !chosen)
@@ -280,6 +292,8 @@ static bool read_secret(struct reading *reading, size_t i)
 	const char *path = arena_string(&reading->arena, file->value);
 	if (!path || strlen(path) != file->value.len)
 		return refuse_file(reading->error, name, file->place, PRIVATE_UNREADABLE);
+	if (!note_file(reading, path))
+		return false;
 	enum private_error fault = private_read(&reading->arena, path, reading->source->document_root,
 	                                        (size_t)ROWS[i].high + 2, &text, &len);
 	if (fault != PRIVATE_OK)
@@ -379,14 +393,15 @@ static bool store(struct buf *error, const struct row *row, struct found found, 
 
 /* ---- keeping them ------------------------------------------------------- */
 
-/* Texts of all configurations that were loaded; they live as long as the
- * process, and stay reachable. */
-struct kept {
-	struct kept *next;
+/* Texts of all configurations that were loaded and not released: the list keeps
+ * them reachable for whoever leaves that to the end of the process. */
+struct config_texts {
+	struct config_texts *next;
+	size_t size;
 	char text[];
 };
 
-static struct kept *kept_first;
+static struct config_texts *texts_first;
 
 /* Copies all texts out of the sources, each with a NUL behind it. */
 static bool keep_texts(struct config *config)
@@ -395,10 +410,10 @@ static bool keep_texts(struct config *config)
 
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		total += is_text(&ROWS[i]) ? ((struct view *)member_of(config, &ROWS[i]))->len + 1 : 0;
-	struct kept *kept = calloc(1, sizeof(*kept) + total);
-	if (!kept)
+	struct config_texts *texts = calloc(1, sizeof(*texts) + total);
+	if (!texts)
 		return false;
-	char *at = kept->text;
+	char *at = texts->text;
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		struct view *text = is_text(&ROWS[i]) ? member_of(config, &ROWS[i]) : NULL;
 
@@ -408,8 +423,59 @@ static bool keep_texts(struct config *config)
 		text->ptr = at;
 		at += text->len + 1;
 	}
-	kept->next = kept_first;
-	kept_first = kept;
+	texts->size = total;
+	texts->next = texts_first;
+	texts_first = texts;
+	config->texts = texts;
+	return true;
+}
+
+void config_release(struct config *config)
+{
+	struct config_texts **link = &texts_first;
+
+	while (*link && *link != config->texts)
+		link = &(*link)->next;
+	if (*link) {
+		*link = config->texts->next;
+		explicit_bzero(config->texts->text, config->texts->size);
+		free(config->texts);
+	}
+	*config = (struct config){0};
+}
+
+static bool is_equal(const struct row *row, struct config *a, struct config *b)
+{
+	if (is_text(row))
+		return view_equal(*(struct view *)member_of(a, row), *(struct view *)member_of(b, row));
+	if (row->kind == KIND_SWITCH)
+		return *(bool *)member_of(a, row) == *(bool *)member_of(b, row);
+	return *(int64_t *)member_of(a, row) == *(int64_t *)member_of(b, row);
+}
+
+bool config_equal(const struct config *a, const struct config *b)
+{
+	struct config one = *a;
+	struct config other = *b;
+
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (!is_equal(&ROWS[i], &one, &other))
+			return false;
+	return true;
+}
+
+bool config_with_secrets(const struct config *config, const struct config *secrets, struct config *ret)
+{
+	struct config merged = *config;
+	struct config source = *secrets;
+
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (ROWS[i].kind == KIND_SECRET)
+			*(struct view *)member_of(&merged, &ROWS[i]) = *(struct view *)member_of(&source, &ROWS[i]);
+	merged.better_auth_previous_secrets_until = secrets->better_auth_previous_secrets_until;
+	if (!keep_texts(&merged))
+		return false;
+	*ret = merged;
 	return true;
 }
 
@@ -433,7 +499,12 @@ static bool read_all(struct reading *reading, struct config *ret)
 
 bool config_load(const struct config_source *source, struct config *ret, struct buf *error)
 {
-	struct reading reading = {.source = source, .error = error};
+	return config_load_files(source, NULL, ret, error);
+}
+
+bool config_load_files(const struct config_source *source, struct watch *files, struct config *ret, struct buf *error)
+{
+	struct reading reading = {.source = source, .watch = files, .error = error};
 
 	if (!arena_init(&reading.arena, ARENA_MAX)) {
 		BUF_LIT(error, "settings: no memory");

@@ -1,8 +1,8 @@
 /* Settings: the process environment first, then one dotenv file.
  *
  * config.def is the register of all names; each row becomes one member of
- * struct config. Values live as long as the process; each text has a NUL
- * behind it, and is valid UTF-8.
+ * struct config. Values live until config_release(); each text has a NUL behind
+ * it, and is valid UTF-8.
  *
  * The file is TODO_ENV_FILE, else ~/.config/todo-fcgi/env with the home of the
  * password database, which may be missing (base/dotenv.h, base/private.h). A
@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/view.h"
+#include "base/watch.h"
 
 /* The C type of a setting's value, by its kind:
  * TEXT    any text without control characters; ABSENT when not set
@@ -35,6 +36,7 @@ struct config {
 #define SETTING(NAME, member, KIND, standard, low, high, help) CONFIG_TYPE_##KIND member;
 #include "base/config.def"
 #undef SETTING
+	struct config_texts *texts; /* where the values are */
 };
 
 /* Where settings come from; tests give their own. */
@@ -52,6 +54,21 @@ struct config_source {
  * root, or that lies below the document root. Names that are not ours are
  * ignored, mistakes in their lines too. */
 CHECKED bool config_load(const struct config_source *source, struct config *ret, struct buf *error);
+
+/* The same, and adds every file that it looked for to `files`, the one that a failure
+ * was due to as the last; `files` may be NULL. */
+CHECKED bool config_load_files(const struct config_source *source, struct watch *files, struct config *ret,
+                               struct buf *error);
+
+/* Settings of which only the secrets are another's: all of kind SECRET, and the
+ * instant until which earlier ones count. False: no memory. */
+CHECKED bool config_with_secrets(const struct config *config, const struct config *secrets, struct config *ret);
+
+/* All settings equal? */
+bool config_equal(const struct config *a, const struct config *b);
+
+/* Wipes and frees the values. What was not released stays reachable. */
+void config_release(struct config *config);
 
 /* WORKERS, 0 to 128, which comes from the environment only; 0 when not set. */
 CHECKED bool config_workers(char *const *environment, int64_t *ret, struct buf *error);

@@ -8,9 +8,9 @@
 #include "db/db.h"
 
 struct source_table_options {
-	struct db *db;       /* borrowed */
-	bool lets_go;        /* nothing else uses that connection: it is closed after each read */
-	int state_dir;       /* borrowed; of base/state_dir.h */
+	struct db *db;               /* borrowed */
+	bool lets_go;                /* nothing else uses that connection: it is closed after each read */
+	int state_dir;               /* borrowed; of base/state_dir.h */
 	const struct config *config; /* for the call */
 };
 

@@ -94,8 +94,8 @@ static const char *stored_jwk(const struct issuer *issuer)
 static void insert_row(const char *database, const char *kid, const char *jwk, const char *alg, const char *expires)
 {
 	postgres_run("better_auth", database,
-	             ask_format("INSERT INTO jwks VALUES ('%s', '%s', '\"" PRIVATE "\"', now(), %s, %s, NULL)", kid, jwk,
-	                        expires, alg));
+	             ask_format("INSERT INTO jwks VALUES ('%s', '%s', '\"" PRIVATE "\"', now(), %s, %s, NULL)", kid,
+	                        jwk, expires, alg));
 }
 
 /* A new key in the table. `alg_column` and `expires` are SQL. */
@@ -260,8 +260,8 @@ Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody
 	           "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\","
 	           "\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}",
 	           "NULL", "NULL");
-	insert_row(database, "secret", "{\"kty\":\"oct\",\"k\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}", "'HS256'",
-	           "NULL");
+	insert_row(database, "secret", "{\"kty\":\"oct\",\"k\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}",
+	           "'HS256'", "NULL");
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
 	cr_expect_eq(list_with(tasks, token_by(good)), 200);
@@ -324,7 +324,8 @@ Test(jwks_table, cannot_read_private_keys_by_the_rights_that_the_script_grants)
 	        "SELECT \"privateKey\" FROM public.jwks",
 	        "SELECT * FROM public.jwks",
 	        "SELECT jwks FROM public.jwks",
-	        "INSERT INTO public.jwks (id, \"publicKey\", \"privateKey\", \"createdAt\") VALUES ('x', '{}', '', now())",
+	        "INSERT INTO public.jwks (id, \"publicKey\", \"privateKey\", \"createdAt\") VALUES ('x', '{}', '', "
+	        "now())",
 	        "UPDATE public.jwks SET alg = NULL",
 	        "DELETE FROM public.jwks",
 	        "TRUNCATE public.jwks",
@@ -335,7 +336,8 @@ Test(jwks_table, cannot_read_private_keys_by_the_rights_that_the_script_grants)
 		cr_expect_str_eq(sqlstate ? sqlstate : "it works", "42501", "%s", denied[i]);
 		PQclear(result);
 	}
-	PGresult *allowed = PQexec(conn, "SELECT id, \"publicKey\", alg, crv, \"createdAt\", \"expiresAt\" FROM public.jwks");
+	PGresult *allowed =
+	        PQexec(conn, "SELECT id, \"publicKey\", alg, crv, \"createdAt\", \"expiresAt\" FROM public.jwks");
 	cr_expect_eq(PQntuples(allowed), 1);
 	PQclear(allowed);
 	PQfinish(conn);
@@ -435,21 +437,24 @@ Test(jwks_table, keeps_the_last_good_keys_for_a_time)
 {
 	const char *database = database_with_table();
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
-	struct responder *kept = start("tasks", database, (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", NULL});
+	struct responder *kept =
+	        start("tasks", database, (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", NULL});
 	cr_expect_eq(list_with(kept, token_by(good)), 200);
 	postgres_run("better_auth", database, "ALTER TABLE jwks RENAME TO elsewhere");
 	for (int i = 0; !logged(kept, "JWKS_TABLE: no key set fetched") && i < 100000; i++)
 		cr_expect_eq(list_with(kept, token_by(good)), 200);
 	cr_expect(logged(kept, "JWKS_TABLE: no key set fetched"));
 	cr_expect_eq(list_with(kept, token_by(good)), 200);
-	struct responder *stale = start("tasks", database,
-	                                (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", "JWKS_MAX_STALE=2", NULL});
+	struct responder *stale =
+	        start("tasks", database,
+	              (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", "JWKS_MAX_STALE=2", NULL});
 	until_list(stale, token_by(good), 503, "the keys are too old");
 }
 
 Test(jwks_table, needs_a_database)
 {
-	struct responder *auth = responder_start("auth", api_settings((const char *const[]){"DATABASE_URL", "JWKS_TABLE=1", NULL}));
+	struct responder *auth =
+	        responder_start("auth", api_settings((const char *const[]){"DATABASE_URL", "JWKS_TABLE=1", NULL}));
 	cr_expect_eq(responder_wait(auth), EXIT_FAILURE);
 	cr_expect(logged(auth, "DATABASE_URL"));
 }

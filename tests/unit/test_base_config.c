@@ -418,3 +418,46 @@ Test(config, writes_a_sample_that_loads_as_the_defaults)
 #undef SETTING
 	buf_destroy(&sample);
 }
+
+/* ---- live reload -------------------------------------------------------- */
+
+Test(config, takes_secrets_from_one_and_the_rest_from_another)
+{
+	struct config old;
+	struct config new;
+	struct config merged;
+
+	cr_assert(load("BETTER_AUTH_SECRET=one\nJWT_LEEWAY=10\nBASE_PATH=/a\n", NULL, NULL, NULL, &old));
+	cr_assert(load("BETTER_AUTH_SECRET=two\nJWT_LEEWAY=20\nBASE_PATH=/b\nMETRICS_TOKEN=0123456789abcdef\n"
+	               "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL=2999-01-01T00:00:00Z\n",
+	               NULL, NULL, NULL, &new));
+	cr_assert(config_with_secrets(&old, &new, &merged));
+	cr_expect(config_equal(&old, &old));
+	cr_expect_not(config_equal(&old, &new));
+	cr_expect_not(config_equal(&old, &merged));
+	config_release(&old);
+	config_release(&new);
+	cr_expect(view_equal(merged.better_auth_secret, VIEW("two")));
+	cr_expect(view_equal(merged.metrics_token, VIEW("0123456789abcdef")));
+	cr_expect(view_equal(merged.better_auth_previous_secrets_until, VIEW("2999-01-01T00:00:00Z")));
+	cr_expect_eq(merged.jwt_leeway, 10);
+	cr_expect(view_equal(merged.base_path, VIEW("/a")));
+	config_release(&merged);
+}
+
+Test(config, tells_which_files_it_looked_for)
+{
+	struct watch files = {0};
+	struct config config;
+	char *environment[] = {(char *)"TODO_ENV_FILE=env", (char *)"BETTER_AUTH_SECRET_FILE=secret", NULL};
+	struct config_source source = {environment, ABSENT};
+
+	write_file("env", VIEW(""));
+	cr_expect_not(config_load_files(&source, &files, &config, &error), "the secret is missing");
+	cr_assert_eq(files.count, 2);
+	cr_expect_str_eq(files.files[0].path, "env");
+	cr_expect_str_eq(files.files[1].path, "secret");
+	write_file("secret", VIEW("one"));
+	cr_expect(watch_changed(&files));
+	watch_clear(&files);
+}
