@@ -10,7 +10,6 @@ BUILD := build/$(MODE)
 # ---- flags ----
 
 comma := ,
-PACKAGES := libcjson libpq libcurl libsodium libcrypto
 probe = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 link_probe = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)')
 
@@ -131,7 +130,9 @@ H_FILES = $(wildcard lib/*/*.h tests/*/*.h)
 SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
 
 .PHONY: check check-layers check-headers lint format clean
-check: check-layers check-headers ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
+check: ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
+	@bin/stack deps test lint
+	@$(MAKE) --no-print-directory check-layers check-headers
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
 	@for file in $(C_FILES); do \
 		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
