@@ -198,14 +198,16 @@ void shared_close(struct shared *shared)
 	*shared = (struct shared){0};
 }
 
-/* Is what we have mapped what others find under the name, and whole? */
-static bool is_current(const struct shared *shared)
+/* Is what we have mapped, or had, what others find under the name? */
+static bool is_same_file(const struct shared *shared, off_t *ret_size)
 {
 	struct stat stat;
 
-	return shared->attached && !shared->lost &&
-	       fstatat(shared->dir, shared->name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && stat.st_dev == shared->device &&
-	       stat.st_ino == shared->inode && stat.st_size == (off_t)file_size(shared) && head_is_good(shared);
+	if (!shared->attached || fstatat(shared->dir, shared->name, &stat, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    stat.st_dev != shared->device || stat.st_ino != shared->inode)
+		return false;
+	*ret_size = stat.st_size;
+	return true;
 }
 
 bool shared_refresh(struct shared *shared, int64_t now)
@@ -213,7 +215,12 @@ bool shared_refresh(struct shared *shared, int64_t now)
 	if (!shared->lost && now - shared->checked_at < CLOCK_SECOND)
 		return false;
 	shared->checked_at = now;
-	if (!is_current(shared))
+	off_t size = 0;
+	bool same = is_same_file(shared, &size);
+	/* A file that has failed us has holes that the disk can't fill, even if it looks whole. */
+	if (same && shared->lost)
+		join(shared, true);
+	else if (!same || size != (off_t)file_size(shared) || !head_is_good(shared))
 		join(shared, false);
 	return true;
 }

@@ -160,6 +160,26 @@ Test(shared, one_that_lost_its_memory_joins_again_at_once)
 	shared_close(&a);
 }
 
+Test(shared, a_file_that_has_failed_is_not_used_again_even_if_it_looks_whole)
+{
+	struct shared a;
+	struct stat before, after;
+
+	open_one(&a);
+	int fd = open_file();
+	cr_assert_eq(fstat(fd, &before), 0);
+	cr_assert(ftruncate(fd, 64) == 0);
+	atomic_fetch_add(number(&a, SIZE / 8 - 1), 1);
+	cr_expect_not(shared_is_common(&a));
+	cr_assert(ftruncate(fd, FILE_SIZE) == 0);
+	cr_expect(shared_refresh(&a, a.checked_at));
+	cr_expect(shared_is_common(&a));
+	cr_assert_eq(fstatat(dir, FILE_NAME, &after, AT_SYMLINK_NOFOLLOW), 0);
+	cr_expect_neq(before.st_ino, after.st_ino);
+	close(fd);
+	shared_close(&a);
+}
+
 Test(shared, looks_at_most_once_a_second)
 {
 	struct shared a;
