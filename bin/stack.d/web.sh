@@ -9,7 +9,7 @@ web_start() {
         ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" UBSAN_OPTIONS="${UBSAN_OPTIONS-}"
         WEB_CONF="$STACK_HOME/conf" WEB_PROGRAMS="$STACK_HOME/programs/cgi-bin" WEB_DOCUMENT_ROOT="$STACK_HOME/www"
         WEB_ERRORS="$STACK_HOME/errors" WEB_ADDRESS=127.0.0.1 WEB_PORT="$port" WEB_RUN="$DATA/web"
-        WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}")
+        WEB_DEFLATE="${WEB_DEFLATE:-off}" WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}")
     case $SERVER in
         lighttpd*)
             server=none
@@ -23,6 +23,7 @@ web_start() {
             server=()
             [[ $KEYS != issuer ]] || server+=(-D ISSUER)
             [[ $gateway != cgi ]] || server+=(-D CGI)
+            [[ ${WEB_DEFLATE-} != on ]] || server+=(-D DEFLATE)
             spawn web "${common[@]}" WEB_PROCESSES="${WEB_PROCESSES:-16}" \
                 apache2 -D FOREGROUND "${server[@]}" -f "$STACK_HOME/conf/apache/server.conf"
             ;;

@@ -479,8 +479,10 @@ static void keep(struct check *check, const struct probe_step *step)
 	struct probe_target *target = check->target;
 	struct view path = step->text;
 	struct view name = view_cut(&path, ' ');
-	struct view value = json_member_text(check->json, "id");
-	if (!view_equal(path, VIEW(".id")) || value.len == 0 || target->kept_count == PROBE_KEPT_MAX) {
+	struct view value = ABSENT;
+	if (view_starts(path, VIEW(".")))
+		value = json_text(node_at(check->json, view_from(path, 1)));
+	if (value.len == 0 || target->kept_count == PROBE_KEPT_MAX) {
 		complain(check, step->line, VIEW("nothing to keep at "), path);
 		return;
 	}

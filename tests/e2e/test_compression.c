@@ -1,0 +1,162 @@
+/* Entity tags while the web server compresses: it makes another representation and says so in the
+ * tag, and what clients send back must still be the same task to us. */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "auth/sign.h"
+#include "base/clock.h"
+#include "support/http.h"
+#include "support/stack.h"
+
+#define SECRET "2f1d7c9b4e8a60f3955b7c21d04ae86f"
+#define GZIP "Accept-Encoding: gzip\r\n"
+
+enum { ARENA_MAX = 1024 * 1024, TEXT_MAX = 8192 };
+
+static struct stack stack;
+static struct arena arena;
+static const char *token;
+
+__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
+{
+	char *ret = arena_alloc(&arena, TEXT_MAX);
+	va_list arguments;
+	cr_assert_not_null(ret);
+	va_start(arguments, format);
+	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
+	va_end(arguments);
+	cr_assert(len >= 0 && len < TEXT_MAX);
+	return ret;
+}
+
+static const char *make_token(void)
+{
+	struct buf claims = buf_make(TEXT_MAX);
+	struct buf made = buf_make(TEXT_MAX);
+	const char *origin = stack_value(&stack, "BASE_URL");
+	buf_add(&claims, view_of(text("{\"sub\":\"zoe\",\"iss\":\"%s\",\"aud\":\"%s\",\"exp\":%lld}", origin, origin,
+	                              (long long)(clock_now() / CLOCK_SECOND + 600))));
+	cr_assert(sign_token(ALG_HS256, VIEW(SECRET), buf_view(&claims), &made));
+	const char *kept = arena_string(&arena, buf_view(&made));
+	buf_destroy(&claims);
+	buf_destroy(&made);
+	return kept;
+}
+
+/* What of an answer outlives it. */
+struct reply {
+	int status;
+	const char *etag;
+	const char *coding;
+	const char *vary;
+	size_t len;
+	const cJSON *json; /* of an answer without a coding */
+};
+
+static const char *header(const struct http_answer *answer, const char *name)
+{
+	struct view value = http_header(answer, view_of(name), 0);
+	return view_is_absent(value) ? "" : arena_string(&arena, value);
+}
+
+static struct reply ask(const char *method, const char *target, const char *body, const char *headers)
+{
+	struct http_answer answer;
+	const struct http_ask request = {
+	        .method = method, .target = target, .token = token, .body = body, .headers = headers};
+	enum http_result result = http_ask(stack_port(&stack), &request, &answer);
+	cr_assert_eq(result, HTTP_OK, "%s %s: %s", method, target, http_result_text(result));
+	struct reply reply = {
+	        .status = answer.status,
+	        .etag = header(&answer, "ETag"),
+	        .coding = header(&answer, "Content-Encoding"),
+	        .vary = header(&answer, "Vary"),
+	        .len = answer.body.len,
+	};
+	if (!*reply.coding && answer.body.len > 0)
+		reply.json = http_json(&answer, &arena);
+	http_answer_destroy(&answer);
+	return reply;
+}
+
+#define PLACE "/api/zoe/tasks/0189f7a0-1234-7000-8000-0123456789ab"
+
+/* A task large enough to be worth compressing. */
+static void make_task(void)
+{
+	char description[801] = "";
+	memset(description, 'x', sizeof description - 1);
+	struct reply made = ask("PUT", PLACE, text("{\"title\":\"t\",\"description\":\"%s\"}", description),
+	                        "If-None-Match: *\r\n" GZIP);
+	cr_assert_eq(made.status, 201);
+}
+
+static void expect_conditions_to_hold(void)
+{
+	make_task();
+	struct reply plain = ask("GET", PLACE, NULL, NULL);
+	struct reply packed = ask("GET", PLACE, NULL, GZIP);
+	cr_assert_eq(plain.status, 200);
+	cr_assert_eq(packed.status, 200);
+	cr_expect_str_eq(plain.coding, "");
+	cr_assert_str_eq(packed.coding, "gzip", "the server does not compress");
+	cr_expect_lt(packed.len, plain.len);
+	cr_expect(strstr(plain.vary, "Origin") && strstr(packed.vary, "Origin"), "Vary: %s", packed.vary);
+	cr_expect(strstr(packed.vary, "Accept-Encoding") != NULL, "Vary: %s", packed.vary);
+	/* Two representations, so two tags where the tags are strong (RFC 9110 §8.8.3.3). */
+	cr_assert(*plain.etag && *packed.etag);
+	cr_expect_str_neq(plain.etag, packed.etag);
+
+	const char *const tags[] = {plain.etag, packed.etag};
+	for (size_t i = 0; i < 2; i++) {
+		struct reply known = ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n" GZIP, tags[i]));
+		cr_expect_eq(known.status, 304, "%s, compressed", tags[i]);
+		cr_expect_eq(known.len, 0);
+		cr_expect_eq(ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n", tags[i])).status, 304, "%s",
+		             tags[i]);
+	}
+
+	/* Every tag that the server gives opens the next change, with what the server writes on it. */
+	const char *tag = packed.etag;
+	for (int i = 0; i < 3; i++) {
+		struct reply patched = ask("PATCH", PLACE, text("{\"title\":\"%d\"}", i),
+		                           text("If-Match: %s\r\n%s", tag, i == 1 ? "" : GZIP));
+		cr_assert_eq(patched.status, 200, "If-Match: %s", tag);
+		struct reply stale = ask("PATCH", PLACE, "{\"title\":\"stale\"}", text("If-Match: %s\r\n" GZIP, tag));
+		cr_expect_eq(stale.status, 412);
+		struct reply now = ask("GET", PLACE, NULL, GZIP);
+		cr_assert_eq(now.status, 200);
+		tag = i == 1 ? patched.etag : now.etag;
+	}
+
+	struct reply list = ask("GET", "/api/zoe/tasks?limit=1", NULL, GZIP);
+	cr_expect_eq(list.status, 200);
+	cr_expect_str_eq(list.coding, "gzip");
+	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n" GZIP, packed.etag)).status, 412);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n" GZIP, tag)).status, 204);
+}
+
+static void run(const char *server, const char *name)
+{
+	cr_assert(arena_init(&arena, ARENA_MAX));
+	const char *const settings[] = {text("SERVER=%s", server), "BETTER_AUTH_SECRET=" SECRET, "WEB_DEFLATE=on",
+	                                NULL};
+	stack = stack_make(name, settings);
+	cr_assert(stack_up(&stack), "%s does not start:\n%s", server, stack.said.ptr);
+	token = make_token();
+	expect_conditions_to_hold();
+	cr_expect(stack_down(&stack), "%s does not stop:\n%s", server, stack.said.ptr);
+	stack_destroy(&stack);
+	arena_destroy(&arena);
+}
+
+Test(compression, tags_hold_behind_lighttpd)
+{
+	run("lighttpd", "deflate-lighttpd");
+}
+
+Test(compression, tags_hold_behind_apache)
+{
+	run("apache", "deflate-apache");
+}
