@@ -17,7 +17,8 @@
 #include "http/conditional.h"
 
 enum {
-	ARENA_MAX = 1024 * 1024,
+	/* A body of the largest size, all of numbers, is a tree of half of this. */
+	ARENA_MAX = 4 * 1024 * 1024,
 	HEAD_MAX = 16 * 1024,
 	NOTES_MAX = 16 * 1024,
 	REQUEST_ID_BYTES = 16,
@@ -420,8 +421,6 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	        .response = &app->response,
 	        .started = clock_monotonic(),
 	};
-	response_reset(x.response);
-	buf_reset(&app->body, 0);
 	machine_refresh(app->machine);
 	reload(app);
 
@@ -446,6 +445,9 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	answer_send(&x);
 	request_told(&x, outcome);
 	notes_log(app);
+	/* The next request may be long in coming: nothing of this one waits for it. */
+	response_reset(x.response);
+	buf_reset(&app->body, 0);
 	arena_reset(&app->arena);
 }
 

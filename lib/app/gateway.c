@@ -45,6 +45,16 @@ void gateway_block_stop_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+void gateway_fill_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 /* ---- plain CGI ---- */
 
 static const char *cgi_parameter(void *context, const char *name)
@@ -54,7 +64,8 @@ static const char *cgi_parameter(void *context, const char *name)
 }
 
 /* A plain CGI body may come on a descriptor that stays open past its end: no
- * more than CONTENT_LENGTH is read (RFC 3875 §4.2). */
+ * more than CONTENT_LENGTH is read (RFC 3875 §4.2). A web server that can't tell
+ * the length of a chunked body closes the descriptor behind it. */
 struct cgi {
 	size_t left;
 };
@@ -97,7 +108,7 @@ bool gateway_is_cgi(void)
 
 void gateway_serve_cgi(struct app *app, const struct app_program *program)
 {
-	uint64_t length = SIZE_MAX;
+	uint64_t length = getenv("HTTP_TRANSFER_ENCODING") ? SIZE_MAX : 0;
 	const char *announced = getenv("CONTENT_LENGTH");
 	if (announced && *announced && !view_to_u64(view_of(announced), SIZE_MAX, &length))
 		length = 0;

@@ -5,6 +5,11 @@
 
 #include "app/app.h"
 
+/* Gives closed descriptors 0 to 2 to /dev/null, before anything else is opened:
+ * FastCGI promises no more than fd 0 (FastCGI Specification 1.0 §2.2), and the
+ * log must not go to whatever would get the number of standard error. */
+void gateway_fill_descriptors(void);
+
 /* True when fd 0 is no listening socket: one request comes by environment and
  * standard input (RFC 3875). */
 bool gateway_is_cgi(void);

@@ -44,6 +44,7 @@ int app_main(const struct app_program *program)
 	struct app app;
 	int64_t workers = 0;
 
+	gateway_fill_descriptors();
 	log_open(program->name, LOG_PLAIN, LOG_LEVEL_INFO);
 	forbid_core_files();
 	fetch_drop_environment();

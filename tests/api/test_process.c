@@ -1,0 +1,144 @@
+/* What a program makes of the descriptors it is started with, and what it keeps
+ * of a request that is over. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http/request.h"
+#include "support/api.h"
+#include "support/auth_folder.h"
+#include "support/postgres.h"
+
+POSTGRES_FOR_ALL_TESTS
+TestSuite(process, .fini = api_end, .timeout = 240);
+
+#define LIST "/api/anna/tasks"
+
+/* Starts the program through a shell that does this to its descriptors first. */
+static struct responder *start_with(const struct auth_folder *folder, const char *program, const char *redirections,
+                                    const char *const more[])
+{
+	const char *script = ask_format("#!/bin/sh\nexec '%s' %s\n", responder_program(program), redirections);
+	return responder_start_file(auth_folder_write(folder, "start", view_of(script), 0700), api_settings(more));
+}
+
+/* What the descriptor of that number is; "" for none. */
+static const char *descriptor(const struct responder *responder, int number)
+{
+	char place[256] = "";
+	const char *link = ask_format("/proc/%d/fd/%d", (int)responder_pid(responder), number);
+	ssize_t len = readlink(link, place, sizeof place - 1);
+	return ask_keep((struct view){place, len > 0 ? (size_t)len : 0});
+}
+
+/* FastCGI promises no more than descriptor 0. Were the others left free, a
+ * connection to the database would get one of their numbers, and the log with it. */
+Test(process, no_file_of_its_own_takes_the_place_of_a_closed_standard_descriptor)
+{
+	struct auth_folder folder = auth_folder_make();
+	struct responder *health = start_with(&folder, "health", ">&- 2>&-", (const char *const[]){NULL});
+	struct ask ask = {.target = "/health"};
+	cr_expect_eq(responder_ask(health, &ask)->status, 200);
+	cr_expect_str_eq(descriptor(health, STDOUT_FILENO), "/dev/null");
+	cr_expect_str_eq(descriptor(health, STDERR_FILENO), "/dev/null");
+	auth_folder_remove(&folder);
+}
+
+/* RFC 3875 §4.2: a request without CONTENT_LENGTH has no body to wait for. */
+Test(process, plain_cgi_waits_for_no_body_that_was_not_announced)
+{
+	static const char *const asks[][4] = {
+	        {"REQUEST_METHOD=GET", "REQUEST_URI=/health", NULL},
+	        {"REQUEST_METHOD=GET", "REQUEST_URI=/health", "CONTENT_LENGTH=", NULL},
+	};
+	struct auth_folder folder = auth_folder_make();
+	const char *pipe = ask_format("%s/pipe", folder.path);
+	cr_assert_eq(mkfifo(pipe, 0600), 0);
+	int writer = open(pipe, O_RDWR | O_CLOEXEC);
+	cr_assert_geq(writer, 0);
+	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+		struct responder *health = start_with(&folder, "health", ask_format("<'%s'", pipe), asks[i]);
+		cr_expect_eq(responder_wait(health), 0);
+		struct view said = responder_log(health);
+		cr_expect_not_null(memmem(said.ptr, said.len, "Status: 200", 11), "%.*s", VIEW_ARGS(said));
+	}
+	close(writer);
+	auth_folder_remove(&folder);
+}
+
+/* Chunked, as the web server passes it on: the input's end is the body's. */
+Test(process, plain_cgi_reads_a_body_of_unknown_length_to_its_end)
+{
+	struct auth_folder folder = auth_folder_make();
+	const char *body = auth_folder_write(&folder, "body", VIEW("{\"title\":"), 0600);
+	const char *redirections = ask_format("<'%s'", body);
+	const char *const ask[] = {"REQUEST_METHOD=POST",
+	                           "REQUEST_URI=" LIST,
+	                           "CONTENT_TYPE=application/json",
+	                           "HTTP_TRANSFER_ENCODING=chunked",
+	                           "DATABASE_URL=postgres:///none?host=/nowhere",
+	                           ask_format("HTTP_AUTHORIZATION=Bearer %s", api_token("anna")),
+	                           NULL};
+	struct responder *tasks = start_with(&folder, "tasks", redirections, ask);
+	cr_expect_eq(responder_wait(tasks), 0);
+	struct view said = responder_log(tasks);
+	cr_expect_not_null(memmem(said.ptr, said.len, "body_malformed", 14), "%.*s", VIEW_ARGS(said));
+	auth_folder_remove(&folder);
+}
+
+/* As many values as a body has room for. */
+static char *filled(const char *start, const char *value, const char *end)
+{
+	static char body[REQUEST_BODY_MAX + 1];
+	size_t len = (size_t)snprintf(body, sizeof body, "%s", start);
+	while (len + strlen(value) + strlen(end) <= REQUEST_BODY_MAX)
+		len += (size_t)snprintf(body + len, sizeof body - len, "%s", value);
+	snprintf(body + len, sizeof body - len, "%s", end);
+	return body;
+}
+
+Test(process, no_body_of_permitted_size_is_too_much_for_its_memory)
+{
+	static const char *const bodies[][3] = {
+	        {"[", "1,", "1]"},
+	        {"{\"title\":\"x\",\"tags\":[", "1,", "1]}"},
+	        {"{\"title\":\"x\",\"tags\":[", "\"\",", "1]}"},
+	        {"{\"title\":\"x\",\"tags\":[", "{\"\":1},", "1]}"},
+	};
+	struct responder *tasks = responder_start("tasks", api_settings_for("postgres:///none?host=/nowhere"));
+	const char *token =
+	        api_token_of(ask_format("{\"sub\":\"anna\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\","
+	                                "\"exp\":4102444800,\"x\":[%s1]}",
+	                                ask_keep((struct view){filled("", "1,", ""), 4800})));
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		struct ask ask = {.method = "POST", .target = LIST, .token = token};
+		ask.body = filled(bodies[i][0], bodies[i][1], bodies[i][2]);
+		expect_problem(responder_ask(tasks, &ask), 422, "invalid", bodies[i][1]);
+	}
+}
+
+static bool holds_spool(const struct responder *responder)
+{
+	for (int number = STDERR_FILENO + 1; number < 64; number++)
+		if (strstr(descriptor(responder, number), "(deleted)"))
+			return true;
+	return false;
+}
+
+static bool lets_go(void *context)
+{
+	return !holds_spool(context);
+}
+
+Test(process, an_export_that_is_sent_takes_no_room_on_the_disk)
+{
+	struct responder *account = responder_start("account", api_settings_for(api_database(api_name("process"))));
+	struct ask ask = {.target = "/api/anna/export", .token = api_token("anna")};
+	cr_expect_eq(responder_ask(account, &ask)->status, 200);
+	until(lets_go, account, "the file of the export is closed");
+	ask.method = "HEAD";
+	cr_expect_eq(responder_ask(account, &ask)->status, 200);
+	until(lets_go, account, "the file of the export is closed");
+}
