@@ -142,7 +142,12 @@ static enum outcome judge_bearer(struct exchange *x)
 {
 	if (query_holds_token(x->request.query))
 		return OUTCOME_TOKEN_IN_QUERY;
-	return guard_bearer(x->app->parts.keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
+	enum outcome outcome =
+	        guard_bearer(x->app->parts.keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
+	/* A bearer token, when sent, is the only credential that counts, good or bad. */
+	if (outcome != OUTCOME_UNAUTHENTICATED)
+		return outcome;
+	return guard_session(x->app->parts.keyring, &x->app->cors, &x->app->arena, &x->request, &x->claims, &x->reason);
 }
 
 static enum outcome judge_operator(struct exchange *x)
@@ -489,6 +494,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 		return false;
 	}
 	app.cors.origins = app.config.cors_origins;
+	app.cors.credentials = app.config.auth_cookie;
 	app.cors.timing = app.config.server_timing;
 	snprintf(app.cors.max_age, sizeof app.cors.max_age, "%d", (int)app.config.cors_max_age);
 	if (app.config.hsts_max_age > 0)

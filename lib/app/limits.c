@@ -9,7 +9,7 @@ enum { PURPOSE_USER = 'u', PURPOSE_ADDRESS = 'a' };
 static bool is_bad_credential(enum outcome verdict)
 {
 	int status = outcome_row(verdict)->status;
-	return status == 400 || status == 401;
+	return status == 400 || status == 401 || verdict == OUTCOME_ORIGIN_REFUSED;
 }
 
 static bool take(struct bucket_table table, const struct secret_key *key, char purpose, struct view name,

@@ -83,15 +83,33 @@ static bool has_scope(const cJSON *claims, struct view required)
 	return false;
 }
 
-static enum jwt_error read_tree(const cJSON *claims, const struct jwt *jwt, const struct claims_policy *policy,
-                                int64_t now, struct claims *ret)
+/* When it counts: nbf and iat, and exp, whose being over is for the caller to judge,
+ * last of all. */
+static enum jwt_error read_window(const cJSON *claims, const struct claims_policy *policy, int64_t now,
+                                  struct claims *claims_out)
+{
+	int64_t not_before;
+	enum jwt_error error = read_past(claims, "nbf", JWT_BAD_NBF, now + policy->leeway, &not_before);
+
+	if (error != JWT_OK)
+		return error;
+	error = read_past(claims, "iat", JWT_BAD_IAT, now + policy->leeway, &claims_out->issued_at);
+	if (error != JWT_OK)
+		return error;
+	/* A token without a date can't be told from one that was revoked. */
+	if (policy->dated && claims_out->issued_at == CLAIMS_NO_TIME)
+		return JWT_BAD_IAT;
+	return read_time(json_member(claims, "exp"), &claims_out->expires_at) ? JWT_OK : JWT_BAD_EXP;
+}
+
+static enum jwt_error read_token(const cJSON *claims, const struct jwt *jwt, const struct claims_policy *policy,
+                                 int64_t now, struct claims *ret)
 {
 	struct claims read = {
 	        .subject = json_member_text(claims, "sub"),
 	        .email = json_member_text(claims, "email"),
 	        .name = json_member_text(claims, "name"),
 	};
-	int64_t not_before;
 	enum jwt_error error;
 
 	if (!is_good_subject(read.subject))
@@ -105,30 +123,53 @@ static enum jwt_error read_tree(const cJSON *claims, const struct jwt *jwt, cons
 		return JWT_CNF;
 	if (jwt->is_access_token && !has_scope(claims, policy->required_scope))
 		return JWT_BAD_SCOPE;
-	error = read_past(claims, "nbf", JWT_BAD_NBF, now + policy->leeway, &not_before);
+	error = read_window(claims, policy, now, &read);
 	if (error != JWT_OK)
 		return error;
-	error = read_past(claims, "iat", JWT_BAD_IAT, now + policy->leeway, &read.issued_at);
-	if (error != JWT_OK)
-		return error;
-	/* A token without a date can't be told from one that was revoked. */
-	if (policy->dated && read.issued_at == CLAIMS_NO_TIME)
-		return JWT_BAD_IAT;
-	if (!read_time(json_member(claims, "exp"), &read.expires_at))
-		return JWT_BAD_EXP;
 	if (now >= read.expires_at + policy->leeway)
 		return JWT_EXPIRED;
 	*ret = read;
 	return JWT_OK;
 }
 
-enum jwt_error claims_read(struct arena *arena, const struct jwt *jwt, const struct claims_policy *policy, int64_t now,
-                           struct claims *ret)
+static enum jwt_error read_session(const cJSON *claims, const struct claims_policy *policy, int64_t now,
+                                   struct claims *ret)
+{
+	static const char *const of_tokens[] = {"sub", "iss", "aud", "cnf"};
+	const cJSON *user = json_member(claims, "user");
+	const cJSON *session = json_member(claims, "session");
+	struct claims read = {
+	        .subject = json_member_text(user, "id"),
+	        .email = json_member_text(user, "email"),
+	        .name = json_member_text(user, "name"),
+	};
+	int64_t session_ends = 0;
+	enum jwt_error error;
+
+	/* The secret signs tokens as well: what could be one is no session. */
+	for (size_t i = 0; i < sizeof(of_tokens) / sizeof(of_tokens[0]); i++)
+		if (json_member(claims, of_tokens[i]))
+			return JWT_BAD_SESSION;
+	if (!is_good_subject(read.subject))
+		return JWT_BAD_SUB;
+	if (!view_equal(read.subject, json_member_text(session, "userId")) ||
+	    !clock_parse(json_member_text(session, "expiresAt"), &session_ends))
+		return JWT_BAD_SESSION;
+	error = read_window(claims, policy, now, &read);
+	if (error != JWT_OK)
+		return error;
+	if (session_ends < read.expires_at)
+		read.expires_at = session_ends;
+	if (now >= read.expires_at + policy->leeway)
+		return JWT_EXPIRED;
+	*ret = read;
+	return JWT_OK;
+}
+
+static enum jwt_error read_payload(struct arena *arena, const struct jwt *jwt, const cJSON **ret)
 {
 	const cJSON *claims;
 
-	if (jwt->is_access_token && view_is_absent(policy->required_scope))
-		return JWT_BAD_TYP;
 	switch (json_parse(arena, jwt->payload, &claims)) {
 	case JSON_OK:
 		break;
@@ -141,5 +182,30 @@ enum jwt_error claims_read(struct arena *arena, const struct jwt *jwt, const str
 	}
 	if (!cJSON_IsObject(claims))
 		return JWT_BAD_PAYLOAD;
-	return read_tree(claims, jwt, policy, now, ret);
+	*ret = claims;
+	return JWT_OK;
+}
+
+enum jwt_error claims_read(struct arena *arena, const struct jwt *jwt, const struct claims_policy *policy, int64_t now,
+                           struct claims *ret)
+{
+	const cJSON *claims = NULL;
+	enum jwt_error error;
+
+	if (jwt->is_access_token && view_is_absent(policy->required_scope))
+		return JWT_BAD_TYP;
+	error = read_payload(arena, jwt, &claims);
+	return error == JWT_OK ? read_token(claims, jwt, policy, now, ret) : error;
+}
+
+enum jwt_error claims_read_session(struct arena *arena, const struct jwt *jwt, const struct claims_policy *policy,
+                                   int64_t now, struct claims *ret)
+{
+	const cJSON *claims = NULL;
+	enum jwt_error error;
+
+	if (jwt->is_access_token)
+		return JWT_BAD_TYP;
+	error = read_payload(arena, jwt, &claims);
+	return error == JWT_OK ? read_session(claims, policy, now, ret) : error;
 }

@@ -33,4 +33,12 @@ struct claims_policy {
 CHECKED enum jwt_error claims_read(struct arena *arena, const struct jwt *jwt, const struct claims_policy *policy,
                                    int64_t now, struct claims *ret);
 
+/* The same for the session that Better Auth keeps in a cookie (its cookie cache by
+ * the strategy jwt: `session`, `user`, iat, exp). `user.id` alone is the user, and
+ * must be the `userId` of the session; it ends with the session's `expiresAt` or
+ * with exp, whichever is earlier. What has sub, iss, aud or cnf is a token, and no
+ * session. Of the policy, leeway and dated count. */
+CHECKED enum jwt_error claims_read_session(struct arena *arena, const struct jwt *jwt,
+                                           const struct claims_policy *policy, int64_t now, struct claims *ret);
+
 #endif

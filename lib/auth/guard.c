@@ -2,6 +2,7 @@
  * subject with the path. */
 #include "auth/guard.h"
 
+#include "auth/cookie.h"
 #include "base/clock.h"
 #include "base/secret.h"
 
@@ -70,6 +71,58 @@ enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const st
 	if (error != JWT_OK) {
 		*ret_reason = jwt_error_text(error);
 		return outcome_of(error);
+	}
+	*ret = claims;
+	return OUTCOME_OK;
+}
+
+static bool may_change(const struct keyring *keyring, const struct cors *cors, const struct request *request)
+{
+	if (request->method & (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS))
+		return true;
+	return request->origin.len > 0 &&
+	       (view_equal(request->origin, keyring_origin(keyring)) || cors_allows(cors, request->origin));
+}
+
+static enum outcome judge_session(struct keyring *keyring, struct arena *arena, struct view token,
+                                  struct claims *claims, const char **ret_reason)
+{
+	enum jwt_error error = keyring_verify_session(keyring, arena, token, clock_now(), claims);
+	if (error == JWT_OK)
+		return OUTCOME_OK;
+	*ret_reason = jwt_error_text(error);
+	return outcome_of(error);
+}
+
+enum outcome guard_session(struct keyring *keyring, const struct cors *cors, struct arena *arena,
+                           const struct request *request, const struct claims **ret, const char **ret_reason)
+{
+	struct view name = keyring_cookie_name(keyring);
+	struct view token = ABSENT;
+	*ret_reason = "no_token";
+	if (view_is_absent(name))
+		return OUTCOME_UNAUTHENTICATED;
+	struct claims *claims = arena_calloc(arena, 1, sizeof *claims);
+	if (!claims)
+		return OUTCOME_INTERNAL;
+	switch (cookie_find(arena, request->cookie, name, &token)) {
+	case COOKIE_OK:
+		break;
+	case COOKIE_NONE:
+		return OUTCOME_UNAUTHENTICATED;
+	case COOKIE_BAD:
+		*ret_reason = "bad_cookie";
+		return OUTCOME_TOKEN_INVALID;
+	case COOKIE_NO_MEMORY:
+		return OUTCOME_INTERNAL;
+	}
+	*ret_reason = NULL;
+	enum outcome outcome = judge_session(keyring, arena, token, claims, ret_reason);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (!may_change(keyring, cors, request)) {
+		*ret_reason = "bad_origin";
+		return OUTCOME_ORIGIN_REFUSED;
 	}
 	*ret = claims;
 	return OUTCOME_OK;

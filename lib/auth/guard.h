@@ -10,6 +10,7 @@
 #include "auth/claims.h"
 #include "auth/keyring.h"
 #include "base/arena.h"
+#include "http/cors.h"
 #include "http/outcome.h"
 #include "http/request.h"
 
@@ -22,6 +23,14 @@ struct principal;
  * *ret_reason after every failure that has one. */
 CHECKED enum outcome guard_bearer(struct keyring *keyring, struct arena *arena, const struct request *request,
                                   const struct claims **ret, const char **ret_reason);
+
+/* Where cookies are taken (AUTH_COOKIE) and no bearer token was sent: verifies the
+ * session in the request's cookie. Since a browser sends it along whoever asks, a
+ * method that is not safe (RFC 9110 §9.2.1) also takes an Origin that is our own or
+ * on the list of `cors`: OUTCOME_ORIGIN_REFUSED. Otherwise as guard_bearer();
+ * OUTCOME_UNAUTHENTICATED also where no cookie is taken. */
+CHECKED enum outcome guard_session(struct keyring *keyring, const struct cors *cors, struct arena *arena,
+                                   const struct request *request, const struct claims **ret, const char **ret_reason);
 
 /* Is the bearer token the operator's own `expected` one? OUTCOME_UNAUTHENTICATED:
  * none was sent; OUTCOME_TOKEN_INVALID: another. *ret_reason as above. */

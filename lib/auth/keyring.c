@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/cookie.h"
 #include "auth/keyset.h"
 #include "auth/secrets.h"
 #include "auth/source_file.h"
@@ -17,6 +18,8 @@ struct keyring {
 	struct buf origin; /* of BETTER_AUTH_URL; the policy may view it */
 	struct secrets secrets;
 	bool secrets_verify_bearers;
+	struct secrets cookie_secrets; /* the same for HS256; none unless sessions may come in cookies */
+	struct buf cookie_name;        /* with its prefix; empty: there is no such cookie */
 	size_t source_count;
 	struct source *sources[SOURCES_MAX];
 	struct keyset keys; /* of all sources */
@@ -139,6 +142,29 @@ static bool open_keys(const struct config *config, const struct keyring_parts *p
 	return true;
 }
 
+/* Better Auth signs the cookie with HS256 whatever signs its tokens. */
+static bool open_cookie(const struct config *config, struct keyring *keyring, struct buf *error)
+{
+	struct config hs256 = *config;
+
+	if (!config->auth_cookie)
+		return true;
+	if (config->better_auth_secret.len == 0)
+		return fail(error, "AUTH_COOKIE", "needs BETTER_AUTH_SECRET");
+	if (keyring->origin.len == 0)
+		return fail(error, "AUTH_COOKIE", "needs BETTER_AUTH_URL");
+	if (!cookie_name_valid(config->auth_cookie_name))
+		return fail(error, "AUTH_COOKIE_NAME", "is no name of a cookie; __Secure- is put before it where it belongs");
+	hs256.jwt_shared_secret_alg = VIEW("HS256");
+	if (!secrets_open(&hs256, &keyring->cookie_secrets, error))
+		return false;
+	/* RFC 6265bis §4.1.3.1; as Better Auth does it. */
+	if (view_starts(buf_view(&keyring->origin), VIEW("https:")))
+		BUF_LIT(&keyring->cookie_name, "__Secure-");
+	buf_add(&keyring->cookie_name, config->auth_cookie_name);
+	return buf_ok(&keyring->cookie_name) || fail(error, "AUTH_COOKIE", "can't be used: no memory");
+}
+
 /* Asked at once: what it is refused for, no set of it makes good again. */
 static bool take_extra(struct keyring *keyring, struct source *extra, struct buf *error)
 {
@@ -158,7 +184,9 @@ bool keyring_open(const struct config *config, const struct keyring_parts *parts
 		return fail(error, "keys", "can't be read: no memory");
 	keyring->origin = buf_make(ORIGIN_MAX);
 	keyring->notes = buf_make(NOTES_MAX);
+	keyring->cookie_name = buf_make(2 * COOKIE_NAME_MAX);
 	if (!read_policy(config, keyring, error) || !open_keys(config, parts, keyring, error) ||
+	    !open_cookie(config, keyring, error) ||
 	    (parts->extra && !take_extra(keyring, parts->extra, error))) {
 		keyring_close(keyring);
 		return false;
@@ -174,6 +202,8 @@ void keyring_close(struct keyring *keyring)
 	for (size_t i = 0; i < keyring->source_count; i++)
 		keyring->sources[i]->type->close(keyring->sources[i]);
 	secrets_close(&keyring->secrets);
+	secrets_close(&keyring->cookie_secrets);
+	buf_destroy(&keyring->cookie_name);
 	buf_destroy(&keyring->origin);
 	buf_destroy(&keyring->notes);
 	free(keyring);
@@ -240,6 +270,32 @@ enum jwt_error keyring_verify(struct keyring *keyring, struct arena *arena, stru
 	if (error != JWT_OK)
 		return error;
 	return claims_read(arena, &jwt, &keyring->policy, now, ret);
+}
+
+struct view keyring_cookie_name(const struct keyring *keyring)
+{
+	return keyring->cookie_name.len > 0 ? buf_view(&keyring->cookie_name) : ABSENT;
+}
+
+struct view keyring_origin(const struct keyring *keyring)
+{
+	return buf_view(&keyring->origin);
+}
+
+enum jwt_error keyring_verify_session(struct keyring *keyring, struct arena *arena, struct view token, int64_t now,
+                                      struct claims *ret)
+{
+	struct jwt jwt;
+	enum jwt_error error = jwt_parse(arena, token, &jwt);
+
+	if (error != JWT_OK)
+		return error;
+	if (jwt.payload.len == 0)
+		return JWT_NOT_THREE_PARTS;
+	error = secrets_verify(&keyring->cookie_secrets, &jwt, now);
+	if (error != JWT_OK)
+		return error;
+	return claims_read_session(arena, &jwt, &keyring->policy, now, ret);
 }
 
 bool keyring_ready(struct keyring *keyring, int64_t now)

@@ -38,6 +38,17 @@ void keyring_close(struct keyring *keyring);
 CHECKED enum jwt_error keyring_verify(struct keyring *keyring, struct arena *arena, struct view token, int64_t now,
                                       struct claims *ret);
 
+/* The cookie that a session may come in: ABSENT unless AUTH_COOKIE is on. */
+struct view keyring_cookie_name(const struct keyring *keyring);
+
+/* The origin of BETTER_AUTH_URL; empty without one. */
+struct view keyring_origin(const struct keyring *keyring);
+
+/* Verifies what came in that cookie: HS256 by the shared secret, the current one or
+ * an earlier one that still counts, and the rules of claims_read_session(). */
+CHECKED enum jwt_error keyring_verify_session(struct keyring *keyring, struct arena *arena, struct view token,
+                                              int64_t now, struct claims *ret);
+
 /* True when at least one key is usable now, fetching one if due. */
 CHECKED bool keyring_ready(struct keyring *keyring, int64_t now);
 

@@ -45,7 +45,7 @@ bool cors_is_preflight(const struct request *request)
 	       !view_is_absent(request->preflight_method);
 }
 
-static bool origin_allowed(const struct cors *cors, struct view origin)
+bool cors_allows(const struct cors *cors, struct view origin)
 {
 	if (origin.len == 0)
 		return false;
@@ -57,12 +57,14 @@ static bool origin_allowed(const struct cors *cors, struct view origin)
 
 void cors_answer(const struct cors *cors, const struct request *request, struct response *response)
 {
-	bool allowed = origin_allowed(cors, request->origin);
+	bool allowed = cors_allows(cors, request->origin);
 	response_header(response, VIEW("Cross-Origin-Resource-Policy"),
 	                allowed ? VIEW("cross-origin") : VIEW("same-origin"));
 	if (!allowed)
 		return;
 	response_header(response, VIEW("Access-Control-Allow-Origin"), request->origin);
+	if (cors->credentials)
+		response_header(response, VIEW("Access-Control-Allow-Credentials"), VIEW("true"));
 	if (!cors_is_preflight(request)) {
 		if (cors->timing)
 			response_header(response, VIEW("Timing-Allow-Origin"), request->origin);

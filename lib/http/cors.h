@@ -10,6 +10,7 @@
 struct cors {
 	struct view origins; /* allowed ones, separated by commas; ABSENT or empty: none */
 	char max_age[8];     /* seconds, as text */
+	bool credentials;    /* their pages may send cookies along (Fetch standard, CORS protocol and credentials) */
 	bool timing;         /* their pages may read Server-Timing (W3C Resource Timing §4.5.1) */
 };
 
@@ -17,6 +18,9 @@ struct cors {
  * host in lower case, no path, no standard port. False: `bad` is the first
  * that is none. */
 CHECKED bool cors_origins_valid(struct view origins, struct view *ret_bad);
+
+/* Is the origin on the list? */
+bool cors_allows(const struct cors *cors, struct view origin);
 
 bool cors_is_preflight(const struct request *request);
 

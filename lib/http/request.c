@@ -134,6 +134,7 @@ bool request_read(const struct transport *transport, struct arena *arena, struct
 		return false;
 
 	request.authorization = parameter(transport, "HTTP_AUTHORIZATION");
+	request.cookie = parameter(transport, "HTTP_COOKIE");
 	request.content_type = parameter_not_empty(transport, "CONTENT_TYPE");
 	request.content_length = parameter_not_empty(transport, "CONTENT_LENGTH");
 	request.content_encoding = parameter(transport, "HTTP_CONTENT_ENCODING");

@@ -38,6 +38,7 @@ struct request {
 
 	/* Headers; ABSENT when not sent. */
 	struct view authorization;
+	struct view cookie;
 	struct view content_type;
 	struct view content_encoding;
 	struct view transfer_encoding;

@@ -88,7 +88,7 @@ struct user {
 /* As a front end of the application's own origin asks Better Auth. */
 static struct reply ask_issuer(const char *path, const char *session, const char *body)
 {
-	const char *origin = text("Origin: %s\r\n", stack_value(&stack, "BASE_URL"));
+	const char *origin = text("Origin: %s\r\n", stack_value(&stack, "PUBLIC_URL"));
 	return reply_to(&(struct http_ask){
 	        .method = body ? "POST" : "GET",
 	        .target = text("/api/auth%s", path),
@@ -393,6 +393,139 @@ Test(issuer, refuses_the_session_cookie_signed_with_the_published_key)
 	down();
 }
 
+/* ---- the session cookie in the place of a token ---- */
+
+/* A request with that Cookie header and, unless it is NULL, an Origin. */
+static struct reply ask_with_cookie(const char *method, const char *target, const char *cookies, const char *origin,
+                                    const char *body)
+{
+	struct buf headers = buf_make(16 * 1024);
+	BUF_LIT(&headers, "Cookie: ");
+	buf_add(&headers, view_of(cookies));
+	BUF_LIT(&headers, "\r\n");
+	if (origin) {
+		BUF_LIT(&headers, "Origin: ");
+		buf_add(&headers, view_of(origin));
+		BUF_LIT(&headers, "\r\n");
+	}
+	const char *kept = arena_string(&arena, buf_view(&headers));
+	buf_destroy(&headers);
+	return reply_to(&(struct http_ask){.method = method, .target = target, .headers = kept, .body = body});
+}
+
+static const char *cookie_of(const char *name, const char *value)
+{
+	size_t size = strlen(name) + strlen(value) + 2;
+	char *ret = arena_alloc(&arena, size);
+	cr_assert_not_null(ret);
+	snprintf(ret, size, "%s=%s", name, value);
+	return ret;
+}
+
+static void work_with_cookie(const char *server, const char *public_url, const char *name)
+{
+	char stack_name[32];
+	char server_setting[32];
+	char url_setting[64];
+	snprintf(stack_name, sizeof stack_name, "session-%.8s-%d", server, public_url != NULL);
+	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
+	snprintf(url_setting, sizeof url_setting, "BETTER_AUTH_URL=%s", public_url ? public_url : "");
+	up(stack_name,
+	   (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1", "ISSUER_RATE_LIMIT=off",
+	                         "CORS_ORIGINS=https://front.example", public_url ? url_setting : NULL, NULL});
+	const char *own = text("%s", stack_value(&stack, "PUBLIC_URL"));
+	struct user alice = sign_up("alice");
+	struct user mallory = sign_up("mallory");
+	const char *value = cookie_set(alice.head, name);
+	cr_assert_not_null(value, "Better Auth sets no %s", name);
+	/* as a browser sends it: with whatever else it holds */
+	const char *cookies = text("theme=dark; %s", cookie_of(name, value));
+
+	struct reply me = ask_with_cookie("GET", "/auth/me", cookies, NULL, NULL);
+	cr_expect_eq(me.status, 200);
+	struct view id = json_member_text(json_member(me.json, "user"), "id");
+	cr_expect(view_equal(id, view_of(alice.id)));
+	cr_expect_eq(count(ask_with_cookie("GET", tasks_of(&alice), cookies, NULL, NULL)), 0);
+	cr_expect_eq(ask_with_cookie("GET", tasks_of(&mallory), cookies, NULL, NULL).status, 403);
+
+	const char *task = "{\"title\":\"Buy milk\"}";
+	cr_expect_eq(ask_with_cookie("POST", tasks_of(&alice), cookies, NULL, task).status, 403);
+	cr_expect_eq(ask_with_cookie("POST", tasks_of(&alice), cookies, "null", task).status, 403);
+	cr_expect_eq(ask_with_cookie("POST", tasks_of(&alice), cookies, "https://evil.example", task).status, 403);
+	cr_expect_eq(ask_with_cookie("POST", tasks_of(&alice), cookies, own, task).status, 201);
+	cr_expect_eq(ask_with_cookie("POST", tasks_of(&alice), cookies, "https://front.example", task).status, 201);
+	cr_expect_eq(count(ask_with_cookie("GET", tasks_of(&alice), cookies, NULL, NULL)), 2);
+
+	/* two of one name, in one header and in two */
+	const char *twice = text("%s; %s", cookies, cookie_of(name, value));
+	cr_expect_eq(ask_with_cookie("GET", "/auth/me", twice, NULL, NULL).status, 401);
+	const char *both = text("%s\r\nCookie: %s", cookies, cookie_of(name, value));
+	cr_expect_eq(ask_with_cookie("GET", "/auth/me", both, NULL, NULL).status, 401);
+	cr_expect_eq(
+	        ask_with_cookie("GET", "/auth/me", cookie_of("better-auth.session_token", value), NULL, NULL).status,
+	        401);
+	is_refused(&alice, value, "session cookie's JWT");
+	down();
+}
+
+#define SESSION_COOKIE(server)                                                                          \
+	Test(issuer, takes_the_session_cookie_through_##server)                                         \
+	{                                                                                               \
+		work_with_cookie(#server, NULL, "better-auth.session_data");                            \
+	}                                                                                               \
+	Test(issuer, takes_the_secure_session_cookie_through_##server)                                  \
+	{                                                                                               \
+		work_with_cookie(#server, "https://todo.example", "__Secure-better-auth.session_data"); \
+	}
+
+SESSION_COOKIE(lighttpd)
+SESSION_COOKIE(apache)
+
+static void work_with_chunks(const char *server)
+{
+	enum { LONG_NAME = 3000 };
+	char stack_name[32];
+	char server_setting[32];
+	snprintf(stack_name, sizeof stack_name, "chunks-%.8s", server);
+	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
+	up(stack_name, (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
+	                                     "ISSUER_RATE_LIMIT=off", NULL});
+	char *name = text("%0*d", LONG_NAME, 0);
+	struct reply reply = ask_issuer(
+	        "/sign-up/email", NULL,
+	        text("{\"email\":\"alice@example.com\",\"password\":\"correct horse battery\",\"name\":\"%s\"}", name));
+	cr_assert_eq(reply.status, 200);
+	cr_assert_null(cookie_set(reply.head, "better-auth.session_data"), "it is not long enough to be cut");
+	const char *first = cookie_set(reply.head, "better-auth.session_data.0");
+	const char *second = cookie_set(reply.head, "better-auth.session_data.1");
+	cr_assert(first && second);
+	first = cookie_of("better-auth.session_data.0", first);
+	second = cookie_of("better-auth.session_data.1", second);
+	struct buf cookies = buf_make(16 * 1024);
+	buf_add(&cookies, view_of(first));
+	BUF_LIT(&cookies, "; ");
+	buf_add(&cookies, view_of(second));
+	const char *kept = arena_string(&arena, buf_view(&cookies));
+	buf_destroy(&cookies);
+	struct reply me = ask_with_cookie("GET", "/auth/me", kept, NULL, NULL);
+	cr_expect_eq(me.status, 200);
+	struct view own_name = json_member_text(json_member(me.json, "user"), "name");
+	cr_expect(view_equal(own_name, view_of(name)));
+	cr_expect_eq(ask_with_cookie("GET", "/auth/me", first, NULL, NULL).status, 401);
+	cr_expect_eq(ask_with_cookie("GET", "/auth/me", second, NULL, NULL).status, 401);
+	down();
+}
+
+Test(issuer, takes_a_session_cookie_in_chunks_through_lighttpd)
+{
+	work_with_chunks("lighttpd");
+}
+
+Test(issuer, takes_a_session_cookie_in_chunks_through_apache)
+{
+	work_with_chunks("apache");
+}
+
 /* ---- keys that change ---- */
 
 static size_t key_set_requests(void)
@@ -430,8 +563,9 @@ Test(issuer, follows_a_rotation_and_still_knows_the_old_key)
 /* From the sign-up on, what verifies comes from Better Auth's table: it is never asked by HTTP. */
 Test(issuer, follows_a_rotation_in_the_table_with_no_request_at_all)
 {
-	up("issuer-table", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
-	                                         "JWKS_TABLE=1", "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
+	up("issuer-table",
+	   (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
+	                         "JWKS_TABLE=1", "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
 	struct user alice = sign_up("alice");
 	char *old = alice.token;
 	char *old_kid = header_member(old, "kid");
