@@ -205,10 +205,10 @@ static void read_attempts(struct source_shared *source, int lock)
 /* Told before the question, so that one which never ends counts as well. */
 static void tell_attempt(struct source_shared *source, int lock, int64_t now, enum source_need need, struct buf *notes)
 {
-	source->attempts.any = now;
-	if (need == SOURCE_UNKNOWN_KID)
-		source->attempts.unknown_kid = now;
-	if (pwrite(lock, &source->attempts, sizeof(source->attempts), 0) != sizeof(source->attempts))
+	struct source_attempts told = {now, need == SOURCE_UNKNOWN_KID ? now : source->attempts.unknown_kid};
+
+	source->attempts = told;
+	if (pwrite(lock, &told, sizeof(told), 0) != sizeof(told))
 		note(source, notes, "the time of the fetch can't be written to STATE_DIR");
 }
 
