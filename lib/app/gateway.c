@@ -181,6 +181,9 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 			continue;
 		struct transport transport = {&request, fastcgi_parameter, fastcgi_read, fastcgi_write};
 		app_serve(app, program, &transport);
+		/* A web server may ask for the connection to stay open. Its next request
+		 * would then come where nobody waits for one. */
+		request.keepConnection = 0;
 		FCGX_Finish_r(&request);
 	}
 	FCGX_Free(&request, 1);

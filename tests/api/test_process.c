@@ -9,6 +9,7 @@
 #include "http/request.h"
 #include "support/api.h"
 #include "support/auth_folder.h"
+#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -44,6 +45,27 @@ Test(process, no_file_of_its_own_takes_the_place_of_a_closed_standard_descriptor
 	cr_expect_str_eq(descriptor(health, STDOUT_FILENO), "/dev/null");
 	cr_expect_str_eq(descriptor(health, STDERR_FILENO), "/dev/null");
 	auth_folder_remove(&folder);
+}
+
+/* A worker serves one connection at a time: one kept open for later would be the
+ * only one it ever looks at, and no stop signal reaches it there. */
+Test(process, no_web_server_keeps_a_worker_to_itself)
+{
+	enum { FLAGS = 10, KEEP_CONNECTION = 1 }; /* FastCGI Specification 1.0 §5.1 */
+	struct responder *health = responder_start("health", api_settings((const char *const[]){NULL}));
+	struct ask ask = {.target = "/health"};
+	struct buf request = buf_make(64 * 1024);
+	char rest;
+	ask_write(&ask, &request);
+	request.ptr[FLAGS] = KEEP_CONNECTION;
+	int kept = fastcgi_connect(responder_socket(health));
+	cr_assert(kept >= 0 && fastcgi_send(kept, buf_view(&request)));
+	buf_destroy(&request);
+	cr_expect_eq(responder_answer(kept, false)->status, 200);
+	cr_expect_eq(responder_ask(health, &ask)->status, 200);
+	cr_expect_eq(read(kept, &rest, 1), 0);
+	close(kept);
+	cr_expect_eq(responder_stop(health), 0);
 }
 
 /* RFC 3875 §4.2: a request without CONTENT_LENGTH has no body to wait for. */
