@@ -12,6 +12,7 @@
 #include "app/reload.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/percent.h"
 #include "base/random.h"
 #include "base/state_dir.h"
 #include "http/conditional.h"
@@ -130,9 +131,12 @@ static enum outcome step_route(struct exchange *x)
  * beside a good header (RFC 9700 §4.3.2). */
 static bool query_holds_token(struct view query)
 {
+	const struct view wanted = VIEW("access_token");
+	char text[3 * sizeof "access_token"];
 	while (!view_is_absent(query)) {
 		struct view pair = view_cut(&query, '&');
-		if (view_equal(view_cut(&pair, '='), VIEW("access_token")))
+		struct view name = view_cut(&pair, '=');
+		if (name.len <= sizeof text && percent_decode(name, true, text, &name) && view_equal(name, wanted))
 			return true;
 	}
 	return false;

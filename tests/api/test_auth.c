@@ -186,15 +186,15 @@ Test(auth, refuses_two_credentials)
 Test(auth, refuses_a_token_in_the_address)
 {
 	const char *token = api_token("anna");
-	static const char *const queries[] = {"access_token=%s", "a=b&access_token=%s", "access_token",
-	                                      "access_token=", "&access_token=%s&"};
+	static const char *const queries[] = {"access_token=%s",  "a=b&access_token=%s", "access_token",
+	                                      "access_token=",    "&access_token=%s&",   "access%5Ftoken=%s",
+	                                      "%61ccess_token=%s"};
 	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
 		for (int with_header = 0; with_header < 2; with_header++) {
-			struct view pattern = view_of(queries[i]);
-			size_t at = view_find(pattern, '%');
-			const char *query = at < pattern.len ? ask_format("%.*s%s%s", (int)at, pattern.ptr, token,
-			                                                  pattern.ptr + at + 2)
-			                                     : queries[i];
+			const char *at = strstr(queries[i], "%s");
+			const char *query =
+			        at ? ask_format("%.*s%s%s", (int)(at - queries[i]), queries[i], token, at + 2)
+			           : queries[i];
 			const char *header = with_header ? token : NULL;
 			expect_problem(ask("GET", ask_format("/auth/me?%s", query), header, NULL), 400,
 			               "token_in_query", queries[i]);
