@@ -70,8 +70,9 @@ stack_open() {
         user_ensure
         DROP=(setpriv "--reuid=$(id -u "$RUN_USER")" "--regid=$(id -g "$RUN_USER")" --clear-groups --inh-caps=-all --)
         for folder in /var/lib/todo-fcgi "$BASE"; do
+            # Another stack of this clone may be making it at this moment.
+            mkdir -m 0755 "$folder" 2>/dev/null || [[ -d $folder ]] || fail "cannot make $folder"
             [[ ! -L $folder ]] || fail "$folder is a link"
-            [[ -d $folder ]] || mkdir -m 0755 "$folder"
             [[ -O $folder ]] || fail "$folder belongs to somebody else"
         done
     else

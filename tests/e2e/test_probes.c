@@ -235,6 +235,7 @@ static void ask_all(const char *server, const char *name)
 	        setting,
 	        "BETTER_AUTH_SECRET=" SECRET,
 	        "CORS_ORIGINS=https://app.example",
+	        "METRICS_TOKEN=a-token-for-operators-alone",
 	        NULL,
 	};
 	struct stack stack = stack_make(name, settings);

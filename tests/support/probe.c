@@ -369,6 +369,9 @@ static void check_status(struct check *check, int line, struct view text, bool t
 	if (view_equal(who, VIEW("json"))) {
 		check_responder(check, line);
 		check_json(check, line, VIEW("application/json"), to_head);
+	} else if (view_equal(who, VIEW("text"))) {
+		check_responder(check, line);
+		check_header_there(check, line, VIEW("Content-Length"));
 	} else if (view_equal(who, VIEW("problem"))) {
 		check_responder(check, line);
 		check_json(check, line, VIEW("application/problem+json"), to_head);
