@@ -124,7 +124,8 @@ static const char *find_token_fault(const struct config *config, enum alg alg)
 	if (config->better_auth_secret.len == 0)
 		return "BETTER_AUTH_SECRET is not set";
 	if ((config->jwks_url.len > 0 || config->jwks_file.len > 0 || config->jwks_table) && !config->jwt_shared_secret)
-		return "with JWKS_URL, JWKS_FILE or JWKS_TABLE the shared secret verifies no token, unless JWT_SHARED_SECRET=1";
+		return "with JWKS_URL, JWKS_FILE or JWKS_TABLE the shared secret verifies no token, unless "
+		       "JWT_SHARED_SECRET=1";
 	return secret_fault(config->better_auth_secret, alg);
 }
 

@@ -237,35 +237,29 @@ static enum outcome complete(struct exchange *x)
 	return answer_task(x, task_complete(&tasks, x->match.id, if_match, completion, out(x), &task), &task, 200);
 }
 
-static enum outcome delete(struct exchange *x)
-{
-	struct task_stored task;
-	struct task_store tasks = store(x);
-	struct etags etags;
-	const struct etags *if_match;
+static enum outcome delete (struct exchange *x) {
+	struct task_stored task; struct task_store tasks = store(x); struct etags etags; const struct etags * if_match;
 	enum outcome outcome = read_if_match(x, &etags, &if_match);
-	if (outcome == OUTCOME_OK)
-		outcome = task_delete(&tasks, x->match.id, if_match, &task);
-	if (outcome == OUTCOME_OK)
-		return app_answer_empty(x, 204);
+	if (outcome == OUTCOME_OK) outcome = task_delete(&tasks, x->match.id, if_match, &task);
+	if (outcome == OUTCOME_OK) return app_answer_empty(x, 204);
 	return answer_task(x, outcome, &task, 204);
 }
 
 static const struct app_program program = {
-	.name = "tasks",
-	.program = PROGRAM_TASKS,
-	.uses_database = true,
-	.handlers =
-		{
-			[ROUTE_TASK_LIST] = list,
-			[ROUTE_TASK_CREATE] = create,
-			[ROUTE_TASK_CLEAR] = clear,
-			[ROUTE_TASK_GET] = get,
-			[ROUTE_TASK_REPLACE] = replace,
-			[ROUTE_TASK_PATCH] = patch,
-			[ROUTE_TASK_DELETE] = delete,
-			[ROUTE_TASK_COMPLETE] = complete,
-		},
+        .name = "tasks",
+        .program = PROGRAM_TASKS,
+        .uses_database = true,
+        .handlers =
+                {
+                        [ROUTE_TASK_LIST] = list,
+                        [ROUTE_TASK_CREATE] = create,
+                        [ROUTE_TASK_CLEAR] = clear,
+                        [ROUTE_TASK_GET] = get,
+                        [ROUTE_TASK_REPLACE] = replace,
+                        [ROUTE_TASK_PATCH] = patch,
+                        [ROUTE_TASK_DELETE] = delete,
+                        [ROUTE_TASK_COMPLETE] = complete,
+                },
 };
 
 int main(void)

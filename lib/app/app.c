@@ -66,7 +66,8 @@ static void answer_begin(struct exchange *x)
 static void answer_accept_patch(struct exchange *x)
 {
 	if (x->match.methods & METHOD_PATCH)
-		response_header(x->response, VIEW("Accept-Patch"), VIEW("application/merge-patch+json, application/json"));
+		response_header(x->response, VIEW("Accept-Patch"),
+		                VIEW("application/merge-patch+json, application/json"));
 }
 
 /* Whole seconds, so that a client which waits them is let in (RFC 9110 §10.2.3). */
@@ -146,8 +147,7 @@ static enum outcome judge_bearer(struct exchange *x)
 {
 	if (query_holds_token(x->request.query))
 		return OUTCOME_TOKEN_IN_QUERY;
-	enum outcome outcome =
-	        guard_bearer(x->app->parts.keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
+	enum outcome outcome = guard_bearer(x->app->parts.keyring, &x->app->arena, &x->request, &x->claims, &x->reason);
 	/* A bearer token, when sent, is the only credential that counts, good or bad. */
 	if (outcome != OUTCOME_UNAUTHENTICATED)
 		return outcome;
@@ -275,7 +275,8 @@ static bool file_send(const struct transport *transport, const struct response *
 	char piece[FILE_PIECE];
 	for (uint64_t sent = 0; sent < response->file_len;) {
 		uint64_t left = response->file_len - sent;
-		ssize_t got = pread(response->file, piece, left < sizeof piece ? (size_t)left : sizeof piece, (off_t)sent);
+		ssize_t got =
+		        pread(response->file, piece, left < sizeof piece ? (size_t)left : sizeof piece, (off_t)sent);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -371,9 +372,9 @@ static void record_log(const struct exchange *x, struct record *record)
 		record->user = view_of(user);
 	}
 	if (!view_equal(config->log_client, VIEW("none")))
-		record->client = client_text(&x->request.client,
-		                             view_equal(config->log_client, VIEW("full")) ? CLIENT_FULL : CLIENT_PREFIX,
-		                             client);
+		record->client =
+		        client_text(&x->request.client,
+		                    view_equal(config->log_client, VIEW("full")) ? CLIENT_FULL : CLIENT_PREFIX, client);
 	buf_reset(&x->app->line, RECORD_MAX);
 	record_write(record, &x->app->line);
 	if (buf_ok(&x->app->line))

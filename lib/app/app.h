@@ -54,10 +54,10 @@ struct exchange {
 	struct query query;                /* behind GUARD_OWNER */
 	const cJSON *body;                 /* where the route takes one; NULL when none was sent */
 	struct field_errors errors;
-	struct view etag;   /* of the task that a failed precondition met; ABSENT otherwise */
-	const char *reason; /* why a token was refused, for the log; NULL otherwise */
-	int64_t retry_wait; /* until a limit lets the client in again; microseconds */
-	int64_t started;    /* clock_monotonic() */
+	struct view etag;     /* of the task that a failed precondition met; ABSENT otherwise */
+	const char *reason;   /* why a token was refused, for the log; NULL otherwise */
+	int64_t retry_wait;   /* until a limit lets the client in again; microseconds */
+	int64_t started;      /* clock_monotonic() */
 	int64_t verification; /* microseconds spent on the credential */
 	struct response *response;
 };

@@ -154,7 +154,8 @@ static bool open_cookie(const struct config *config, struct keyring *keyring, st
 	if (keyring->origin.len == 0)
 		return fail(error, "AUTH_COOKIE", "needs BETTER_AUTH_URL");
 	if (!cookie_name_valid(config->auth_cookie_name))
-		return fail(error, "AUTH_COOKIE_NAME", "is no name of a cookie; __Secure- is put before it where it belongs");
+		return fail(error, "AUTH_COOKIE_NAME",
+		            "is no name of a cookie; __Secure- is put before it where it belongs");
 	hs256.jwt_shared_secret_alg = VIEW("HS256");
 	if (!secrets_open(&hs256, &keyring->cookie_secrets, error))
 		return false;
@@ -186,8 +187,7 @@ bool keyring_open(const struct config *config, const struct keyring_parts *parts
 	keyring->notes = buf_make(NOTES_MAX);
 	keyring->cookie_name = buf_make(2 * COOKIE_NAME_MAX);
 	if (!read_policy(config, keyring, error) || !open_keys(config, parts, keyring, error) ||
-	    !open_cookie(config, keyring, error) ||
-	    (parts->extra && !take_extra(keyring, parts->extra, error))) {
+	    !open_cookie(config, keyring, error) || (parts->extra && !take_extra(keyring, parts->extra, error))) {
 		keyring_close(keyring);
 		return false;
 	}
@@ -302,6 +302,52 @@ bool keyring_ready(struct keyring *keyring, int64_t now)
 {
 	update(keyring, now, SOURCE_ROUTINE);
 	return keyring->secrets_verify_bearers || keyset_is_usable(&keyring->keys);
+}
+
+static bool is_disputed(const struct keyring *keyring, const struct key *key)
+{
+	for (size_t i = 0; i < keyring->keys.count; i++)
+		if (keyring->keys.entries[i].key == key)
+			return keyring->keys.entries[i].disputed;
+	return false;
+}
+
+static size_t list_secrets(const struct keyring *keyring, int64_t now, struct keyring_key *out, size_t max)
+{
+	const struct secrets *secrets = &keyring->secrets;
+	size_t count = 0;
+
+	for (size_t i = 0; keyring->secrets_verify_bearers && i < secrets->count && count < max; i++) {
+		if (i > 0 && now >= secrets->previous_until)
+			break;
+		out[count++] = (struct keyring_key){
+		        .setting = i == 0 ? "BETTER_AUTH_SECRET" : "BETTER_AUTH_PREVIOUS_SECRETS",
+		        .alg = secrets->alg,
+		        .until = i == 0 ? INT64_MAX : secrets->previous_until,
+		};
+	}
+	return count;
+}
+
+size_t keyring_list(struct keyring *keyring, int64_t now, struct keyring_key *out, size_t max)
+{
+	size_t count = list_secrets(keyring, now, out, max);
+
+	update(keyring, now, SOURCE_ROUTINE);
+	for (size_t i = 0; i < keyring->source_count; i++) {
+		const struct source *source = keyring->sources[i];
+		const struct jwks *jwks = source->type->keys(source);
+
+		for (size_t k = 0; jwks && k < jwks->count && count < max; k++)
+			out[count++] = (struct keyring_key){
+			        .setting = source->type->setting,
+			        .kid = key_kid(jwks->keys[k]),
+			        .alg = key_alg(jwks->keys[k]),
+			        .is_disputed = is_disputed(keyring, jwks->keys[k]),
+			        .until = INT64_MAX,
+			};
+	}
+	return count;
 }
 
 bool keyring_is_outdated(const struct keyring *keyring)

@@ -52,6 +52,19 @@ CHECKED enum jwt_error keyring_verify_session(struct keyring *keyring, struct ar
 /* True when at least one key is usable now, fetching one if due. */
 CHECKED bool keyring_ready(struct keyring *keyring, int64_t now);
 
+/* One key that verifies bearer tokens, as far as it may be told. */
+struct keyring_key {
+	const char *setting; /* where it is from */
+	struct view kid;     /* ABSENT: it has none */
+	enum alg alg;
+	bool is_disputed; /* another key has the same kid: neither is used */
+	int64_t until;    /* from this instant on it counts no more; INT64_MAX: none is known */
+};
+
+/* The keys of all sources, each brought up to date if it is due: `max` at most.
+ * Returns how many were written. Views live until the keyring is used again. */
+size_t keyring_list(struct keyring *keyring, int64_t now, struct keyring_key *out, size_t max);
+
 /* True when a key set is in use whose successor is no good or can't be had. */
 bool keyring_is_outdated(const struct keyring *keyring);
 

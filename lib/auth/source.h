@@ -24,6 +24,8 @@ struct source_type {
 	const struct jwks *(*keys)(const struct source *source);
 
 	void (*close)(struct source *source);
+
+	const char *setting; /* that names where the keys are */
 };
 
 /* How often a source asked elsewhere for its keys, and how often in vain. */
@@ -36,7 +38,7 @@ struct source_counts {
 struct source {
 	const struct source_type *type;
 	struct source_counts counts;
-	bool is_outdated; /* what it was given last is no good or can't be had: an older set is in use */
+	bool is_outdated;    /* what it was given last is no good or can't be had: an older set is in use */
 	const char *refusal; /* why no key of it may be used, whatever it holds; NULL: nothing is wrong */
 };
 

@@ -140,7 +140,7 @@ static void close_source(struct source *source)
 	free(file);
 }
 
-static const struct source_type type = {update, keys, close_source};
+static const struct source_type type = {update, keys, close_source, "JWKS_FILE"};
 
 bool source_file_open(struct view path, enum alg rsa_alg, int64_t refresh, struct buf *notes, struct source **ret,
                       struct buf *error)

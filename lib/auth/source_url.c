@@ -48,7 +48,7 @@ static void close_source(struct source *base)
 	fetch_stop();
 }
 
-static const struct source_type type = {source_shared_update, source_shared_keys, close_source};
+static const struct source_type type = {source_shared_update, source_shared_keys, close_source, "JWKS_URL"};
 
 static const char *check_url(const struct source_url_options *options, bool *ret_is_loopback)
 {

@@ -559,3 +559,69 @@ void config_write_sample(struct buf *out)
 	BUF_LIT(out, "\n# From the environment only: WORKERS (processes that share one socket, 0 to 128;\n"
 	             "# 0 forks none) and TODO_ENV_FILE (the path of a file like this one).\n");
 }
+
+/* ---- telling them ------------------------------------------------------- */
+
+/* The text without what stands between "://" and "@". */
+static void write_public(struct buf *out, struct view text)
+{
+	const char *scheme = text.len > 0 ? memmem(text.ptr, text.len, "://", 3) : NULL;
+	struct view rest = scheme ? view_from(text, (size_t)(scheme - text.ptr) + 3) : ABSENT;
+	struct view authority = {rest.ptr, view_find(rest, '/')};
+	size_t at = view_find(authority, '@');
+
+	if (at == authority.len) {
+		buf_add(out, text);
+		return;
+	}
+	buf_add(out, (struct view){text.ptr, text.len - rest.len});
+	BUF_LIT(out, "********");
+	buf_add(out, view_from(rest, at));
+}
+
+static void write_value(struct buf *out, const struct row *row, struct config *config)
+{
+	struct view text = is_text(row) ? *(struct view *)member_of(config, row) : ABSENT;
+
+	if (row->kind == KIND_SWITCH)
+		buf_add(out, *(bool *)member_of(config, row) ? VIEW("on") : VIEW("off"));
+	else if (row->kind == KIND_NUMBER)
+		buf_add_u64(out, (uint64_t) * (int64_t *)member_of(config, row));
+	else if (row->kind == KIND_SECRET)
+		buf_add(out, text.len > 0 ? VIEW("********") : VIEW(""));
+	else
+		write_public(out, text);
+}
+
+void config_write(const struct config *config, struct buf *out)
+{
+	struct config read = *config;
+	struct config standard = {0};
+
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (!store(out, &ROWS[i], (struct found){0}, &standard))
+			return;
+		buf_add(out, ROWS[i].name);
+		buf_add_char(out, '=');
+		write_value(out, &ROWS[i], &read);
+		if (is_equal(&ROWS[i], &read, &standard))
+			BUF_LIT(out, " (default)");
+		buf_add_char(out, '\n');
+	}
+}
+
+void config_write_help(struct buf *out)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		BUF_LIT(out, "  ");
+		buf_add(out, ROWS[i].name);
+		if (ROWS[i].standard.len > 0) {
+			BUF_LIT(out, " (");
+			buf_add(out, ROWS[i].standard);
+			BUF_LIT(out, ")");
+		}
+		BUF_LIT(out, "\n      ");
+		buf_add(out, ROWS[i].help);
+		buf_add_char(out, '\n');
+	}
+}

@@ -73,6 +73,14 @@ void config_release(struct config *config);
 /* WORKERS, 0 to 128, which comes from the environment only; 0 when not set. */
 CHECKED bool config_workers(char *const *environment, int64_t *ret, struct buf *error);
 
+/* Writes each setting with its value, a line each: "NAME=value", and behind it
+ * "(default)" where that is it. Of a secret only whether it is set, and of an URL
+ * no user and password. */
+void config_write(const struct config *config, struct buf *out);
+
+/* Writes the name, default and help of each setting as text to read. */
+void config_write_help(struct buf *out);
+
 /* Writes each setting with its default and help, as a dotenv sample. */
 void config_write_sample(struct buf *out);
 

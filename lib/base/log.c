@@ -129,10 +129,14 @@ static void line_add_head(struct line *line, enum log_level level, bool json)
 	clock_format_micros(clock_now(), time);
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	const struct view parts[] = {
-	        json ? VIEW("{\"time\":\"") : VIEW(""),       view_of(time),
-	        json ? VIEW("\",\"level\":\"") : VIEW(" "),   json ? LEVELS[level] : log_program,
-	        json ? VIEW("\",\"program\":\"") : VIEW("["), json ? log_program : view_of(pid),
-	        json ? VIEW("\",\"pid\":") : VIEW("] "),      json ? view_of(pid) : LEVELS[level],
+	        json ? VIEW("{\"time\":\"") : VIEW(""),
+	        view_of(time),
+	        json ? VIEW("\",\"level\":\"") : VIEW(" "),
+	        json ? LEVELS[level] : log_program,
+	        json ? VIEW("\",\"program\":\"") : VIEW("["),
+	        json ? log_program : view_of(pid),
+	        json ? VIEW("\",\"pid\":") : VIEW("] "),
+	        json ? view_of(pid) : LEVELS[level],
 	        json ? VIEW(",") : VIEW(": "),
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

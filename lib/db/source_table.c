@@ -119,7 +119,7 @@ static void close_source(struct source *base)
 	free(source);
 }
 
-static const struct source_type type = {source_shared_update, source_shared_keys, close_source};
+static const struct source_type type = {source_shared_update, source_shared_keys, close_source, "JWKS_TABLE"};
 
 static bool init(struct source_table *source, const struct config *config, int state_dir)
 {

@@ -8,8 +8,8 @@
 enum { FILTER_TEXT = 16, CURSOR_MAX = 2048 };
 
 static const struct view sort_names[SORT_COUNT] = {
-	[SORT_CREATED] = VIEW("created"),   [SORT_UPDATED] = VIEW("updated"),   [SORT_TITLE] = VIEW("title"),
-	[SORT_DUE_DATE] = VIEW("due_date"), [SORT_PRIORITY] = VIEW("priority"),
+        [SORT_CREATED] = VIEW("created"),   [SORT_UPDATED] = VIEW("updated"),   [SORT_TITLE] = VIEW("title"),
+        [SORT_DUE_DATE] = VIEW("due_date"), [SORT_PRIORITY] = VIEW("priority"),
 };
 
 /* ---- parameters ---- */

@@ -116,10 +116,11 @@ Test(db, a_create_within_a_limit_is_one_round_trip)
 		DB_RESULT result = NULL;
 		char id[] = "0189f7a0-1234-7abc-8def-00000000000?";
 		id[35] = (char)('0' + i);
-		const struct view values[] = {view_of(id), VIEW("x"), ABSENT, VIEW("false"), VIEW("medium"),
-		                              ABSENT,      VIEW(""),  VIEW("2")};
+		const struct view values[] = {view_of(id),    VIEW("x"), ABSENT,   VIEW("false"),
+		                              VIEW("medium"), ABSENT,    VIEW(""), VIEW("2")};
 		unsigned before = atomic_load(&relay->turns);
-		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CREATE_WITHIN, values, 8, &result), OUTCOME_OK);
+		cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CREATE_WITHIN, values, 8, &result),
+		             OUTCOME_OK);
 		cr_expect_eq(atomic_load(&relay->turns) - before, 1, "create %d", i);
 		cr_expect_eq(db_rows(result), i < 2 ? 1 : 0, "create %d", i);
 	}

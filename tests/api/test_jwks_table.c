@@ -324,8 +324,8 @@ Test(jwks_table, cannot_read_private_keys_by_the_rights_that_the_script_grants)
 	        "SELECT \"privateKey\" FROM public.jwks",
 	        "SELECT * FROM public.jwks",
 	        "SELECT jwks FROM public.jwks",
-	        "INSERT INTO public.jwks (id, \"publicKey\", \"privateKey\", \"createdAt\") VALUES ('x', '{}', '', "
-	        "now())",
+	        ("INSERT INTO public.jwks (id, \"publicKey\", \"privateKey\", \"createdAt\")"
+	         " VALUES ('x', '{}', '', now())"),
 	        "UPDATE public.jwks SET alg = NULL",
 	        "DELETE FROM public.jwks",
 	        "TRUNCATE public.jwks",

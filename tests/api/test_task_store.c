@@ -244,9 +244,9 @@ Test(store, completes_reopens_and_toggles)
 	struct task_input input = titled("to do");
 	create(&bench, "anna", &input, id);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-		cr_assert_eq(
-		        task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, steps[i].completion, &bench.out, &stored),
-		        OUTCOME_OK);
+		cr_assert_eq(task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, steps[i].completion, &bench.out,
+		                           &stored),
+		             OUTCOME_OK);
 		const cJSON *task = written(&bench);
 		cr_expect_eq(cJSON_IsTrue(json_member(task, "completed")), steps[i].completed, "step %zu", i);
 	}
@@ -260,7 +260,8 @@ Test(store, updated_at_grows_even_when_the_clock_is_behind)
 	struct task_input input = titled("from the future");
 	create(&bench, "anna", &input, id);
 	postgres_run("postgres", "store_clock", "UPDATE todo.task SET updated_at = '2999-01-01T00:00:00Z'");
-	cr_assert_eq(task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, TASK_TOGGLE, &bench.out, &stored), OUTCOME_OK);
+	cr_assert_eq(task_complete(STORE_OF(&bench, "anna"), view_of(id), NULL, TASK_TOGGLE, &bench.out, &stored),
+	             OUTCOME_OK);
 	expect_text(written(&bench), "updated_at", "2999-01-01T00:00:00.000001Z");
 	cr_assert_eq(task_replace(STORE_OF(&bench, "anna"), view_of(id), NULL, &input, &bench.out, &stored),
 	             OUTCOME_OK);

@@ -120,8 +120,8 @@ Test(todoctl, refuses_tokens_that_it_must_not_make)
 	        {SECRET " BETTER_AUTH_URL=https://a.example", "tokens are made with TODO_ENV=development only"},
 	        {GOOD "TODO_ENV=production", "tokens are made with TODO_ENV=development only"},
 	        {"TODO_ENV=development BETTER_AUTH_URL=https://a.example", "BETTER_AUTH_SECRET is not set"},
-	        {GOOD "JWKS_FILE=/keys",
-	         "with JWKS_URL, JWKS_FILE or JWKS_TABLE the shared secret verifies no token, unless JWT_SHARED_SECRET=1"},
+	        {GOOD "JWKS_FILE=/keys", "with JWKS_URL, JWKS_FILE or JWKS_TABLE the shared secret verifies no token, "
+	                                 "unless JWT_SHARED_SECRET=1"},
 	        {"TODO_ENV=development " SECRET, "set BETTER_AUTH_URL, or both JWT_ISSUER and JWT_AUDIENCE"},
 	        {"TODO_ENV=development " SECRET " JWT_ISSUER=x",
 	         "set BETTER_AUTH_URL, or both JWT_ISSUER and JWT_AUDIENCE"},

@@ -682,8 +682,9 @@ Test(keyring, refuses_to_start_without_a_key_an_issuer_or_an_audience)
 	config.jwt_audience = VIEW("todo");
 	keyring_close(open_with(&config));
 	config.better_auth_secret = ABSENT;
-	expect_refusal(&config, -1,
-	               "BETTER_AUTH_SECRET is not set, nor is JWKS_URL, JWKS_FILE or JWKS_TABLE: no key to verify with");
+	expect_refusal(
+	        &config, -1,
+	        "BETTER_AUTH_SECRET is not set, nor is JWKS_URL, JWKS_FILE or JWKS_TABLE: no key to verify with");
 	config.jwt_shared_secret = true;
 	expect_refusal(&config, -1, "JWT_SHARED_SECRET needs BETTER_AUTH_SECRET");
 }

@@ -9,16 +9,16 @@ Test(percent, encodes_every_byte_but_the_unreserved_and_decodes_it_back)
 		const char *text;
 		const char *encoded;
 	} cases[] = {
-		{"abcXYZ-._~019", "abcXYZ-._~019"},
-		{"a b", "a%20b"},
-		{"a+b", "a%2Bb"},
-		{"a/b", "a%2Fb"},
-		{"a\\b", "a%5Cb"},
-		{"100%", "100%25"},
-		{"a?b#c&d=e", "a%3Fb%23c%26d%3De"},
-		{"\r\nSet-Cookie: x", "%0D%0ASet-Cookie%3A%20x"},
-		{"\xC3\xA9", "%C3%A9"},
-		{"\"<>&'", "%22%3C%3E%26%27"},
+	        {"abcXYZ-._~019", "abcXYZ-._~019"},
+	        {"a b", "a%20b"},
+	        {"a+b", "a%2Bb"},
+	        {"a/b", "a%2Fb"},
+	        {"a\\b", "a%5Cb"},
+	        {"100%", "100%25"},
+	        {"a?b#c&d=e", "a%3Fb%23c%26d%3De"},
+	        {"\r\nSet-Cookie: x", "%0D%0ASet-Cookie%3A%20x"},
+	        {"\xC3\xA9", "%C3%A9"},
+	        {"\"<>&'", "%22%3C%3E%26%27"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct buf encoded = buf_make(256);

@@ -139,7 +139,8 @@ Test(http_router, lists_every_method_of_a_path)
 	        {PROGRAM_HEALTH, "metrics", METHOD_GET | METHOD_HEAD | METHOD_OPTIONS},
 	        {PROGRAM_AUTH, "auth/validate", METHOD_POST | METHOD_OPTIONS},
 	        {PROGRAM_AUTH, "auth/me", METHOD_GET | METHOD_HEAD | METHOD_OPTIONS},
-	        {PROGRAM_TASKS, "api/u1/tasks", METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE | METHOD_OPTIONS},
+	        {PROGRAM_TASKS, "api/u1/tasks",
+	         METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE | METHOD_OPTIONS},
 	        {PROGRAM_TASKS, "api/u1/tasks/" ID,
 	         METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_PATCH | METHOD_DELETE | METHOD_OPTIONS},
 	        {PROGRAM_TASKS, "api/u1/tasks/" ID "/complete", METHOD_PATCH | METHOD_OPTIONS},
@@ -197,9 +198,10 @@ Test(http_router, guards_every_row_below_a_user_by_owner)
 	for (enum route route = 0; route < ROUTE_COUNT; route++) {
 		const struct route_row *row = route_row(route);
 		bool open = route == ROUTE_HEALTH || route == ROUTE_READY || route == ROUTE_VALIDATE;
-		enum route_guard expected = open ? GUARD_PUBLIC : route == ROUTE_ME        ? GUARD_BEARER
-		                                  : route == ROUTE_METRICS ? GUARD_OPERATOR
-		                                                           : GUARD_OWNER;
+		enum route_guard expected = open                     ? GUARD_PUBLIC
+		                            : route == ROUTE_ME      ? GUARD_BEARER
+		                            : route == ROUTE_METRICS ? GUARD_OPERATOR
+		                                                     : GUARD_OWNER;
 		cr_expect_eq(row->guard, expected, "%.*s", VIEW_ARGS(row->path));
 		cr_expect_eq(row->guard == GUARD_OWNER, view_starts(row->path, VIEW("/api/{user_id}")), "%.*s",
 		             VIEW_ARGS(row->path));
