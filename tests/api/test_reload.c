@@ -255,7 +255,7 @@ Test(reload, takes_a_new_token_for_metrics)
 Test(reload, keeps_the_old_secret_when_the_new_file_is_no_good)
 {
 	static const char *const bad[] = {"short", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	                                  "better-auth-secret-12345678901234567890", "two\nlines of " NEW_SECRET};
+	                                  "better-auth-secret-12345678901234567890", ("two\nlines of " NEW_SECRET)};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		put("secret", OLD_SECRET);
 		struct responder *auth = start_with_file("auth", "WORKERS=0");
