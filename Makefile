@@ -50,6 +50,7 @@ TEST_LDLIBS := $(LDLIBS) -lcriterion -ljwt -lssl
 LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*/*.c))
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%.fcgi,$(wildcard cgi-bin/*.c))
 TOOLS := $(patsubst bin/%.c,$(BUILD)/bin/%,$(wildcard bin/*.c))
+TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bin/ctl/*.c))
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 tests_of = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/$(1)/*.c))
 UNIT_TESTS := $(call tests_of,unit)
@@ -67,12 +68,12 @@ $(BUILD)/libtodo.a: $(LIB_OBJECTS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests $(TEST_WARNINGS),$(WARNINGS)) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	$(CC) $(CPPFLAGS) $(if $(filter bin/%,$<),-Ibin) $(if $(filter tests/%,$<),-Itests $(TEST_WARNINGS),$(WARNINGS)) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 $(BUILD)/cgi-bin/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libtodo.a
 	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS) -o $@
 
-$(BUILD)/bin/%: $(BUILD)/bin/%.o $(BUILD)/libtodo.a
+$(BUILD)/bin/%: $(BUILD)/bin/%.o $(TOOL_OBJECTS) $(BUILD)/libtodo.a
 	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS) -ljwt -o $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_OBJECTS) $(BUILD)/libtodo.a
@@ -102,7 +103,7 @@ down: ## stop what `make up` started
 
 .PHONY: test test-unit test-api test-e2e test-plans test-asan
 test: ## all tests; installs what they need
-	@bin/stack deps test
+	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
 	@bin/run-tests $(BUILD) unit api e2e
 
@@ -119,23 +120,23 @@ test-plans: $(BUILD)/tests/api/test_plans ## the plans of the list's statements 
 	@TEST_PLANS_USERS=10000 TEST_PLANS_TASKS=100000 $<
 
 test-asan: ## the unit and api rings under the address and undefined-behaviour sanitizers
-	@bin/stack deps test
+	@bin/stack deps run test
 	@$(MAKE) --no-print-directory MODE=asan WERROR=-Werror build $(patsubst build/$(MODE)/%,build/asan/%,$(UNIT_TESTS) $(API_TESTS))
 	@bin/run-tests build/asan unit api
 
 # ---- check ----
 
-C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c tests/*/*.c)
-H_FILES = $(wildcard lib/*/*.h tests/*/*.h)
+C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c bin/ctl/*.c tests/*/*.c)
+H_FILES = $(wildcard lib/*/*.h bin/ctl/*.h tests/*/*.h)
 SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
 
 .PHONY: check check-layers check-headers lint format clean
 check: ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
-	@bin/stack deps test lint
+	@bin/stack deps run test lint
 	@$(MAKE) --no-print-directory check-layers check-headers
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
 	@for file in $(C_FILES); do \
-		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
+		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; bin/*) warnings="-Ibin $(WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
 		clang $(CPPFLAGS) $$warnings -std=c17 -Werror -fsyntax-only $$file || exit 1; done
 	@echo "check: clean"
 
