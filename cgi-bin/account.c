@@ -28,19 +28,8 @@ static enum outcome spool_outcome(enum spool_state state)
 static enum outcome write_document(struct exchange *x, struct spool *spool)
 {
 	struct task_store tasks = store(x);
-	struct buf *out = spool_buf(spool);
-	char now[CLOCK_TEXT_MICROS + 1];
-	clock_format_micros(clock_now(), now);
-	BUF_LIT(out, "{\"exported_at\":");
-	buf_add_json(out, view_of(now));
-	BUF_LIT(out, ",\"user_id\":");
-	buf_add_json(out, principal_user(x->principal));
-	BUF_LIT(out, ",\"tasks\":");
-	enum outcome outcome = task_export(&tasks, spool);
-	if (outcome != OUTCOME_OK)
-		return outcome;
-	buf_add_char(spool_buf(spool), '}');
-	return spool_outcome(spool_finish(spool));
+	enum outcome outcome = task_export_document(&tasks, clock_now(), spool);
+	return outcome == OUTCOME_OK ? spool_outcome(spool_finish(spool)) : outcome;
 }
 
 static enum outcome export(struct exchange *x) {

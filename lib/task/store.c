@@ -404,6 +404,22 @@ enum outcome task_export(const struct task_store *store, struct spool *spool)
 	return OUTCOME_OK;
 }
 
+enum outcome task_export_document(const struct task_store *store, int64_t now, struct spool *spool)
+{
+	struct buf *out = spool_buf(spool);
+	char instant[CLOCK_TEXT_MICROS + 1];
+	clock_format_micros(now, instant);
+	BUF_LIT(out, "{\"exported_at\":");
+	buf_add_json(out, view_of(instant));
+	BUF_LIT(out, ",\"user_id\":");
+	buf_add_json(out, principal_user(store->principal));
+	BUF_LIT(out, ",\"tasks\":");
+	enum outcome outcome = task_export(store, spool);
+	if (outcome == OUTCOME_OK)
+		buf_add_char(spool_buf(spool), '}');
+	return outcome;
+}
+
 enum outcome task_erase_user(const struct task_store *store, bool revoke, int64_t *ret_deleted)
 {
 	char issued_at[CLOCK_TEXT_MICROS + 1];

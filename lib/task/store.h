@@ -72,6 +72,10 @@ CHECKED enum outcome task_count(const struct task_store *store, const struct tas
  * same for any number. OUTCOME_OK says nothing of the spool: spool_finish() does. */
 CHECKED enum outcome task_export(const struct task_store *store, struct spool *spool);
 
+/* The same with the user and the instant `now`, as the one document that a user
+ * takes along. */
+CHECKED enum outcome task_export_document(const struct task_store *store, int64_t now, struct spool *spool);
+
 /* Deletes every row of the user; with `revoke` the tokens issued up to now, and
  * up to the principal's own, count no more. */
 CHECKED enum outcome task_erase_user(const struct task_store *store, bool revoke, int64_t *ret_deleted);

@@ -1,0 +1,67 @@
+/* What the commands of todoctl share. */
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+
+extern char **environ;
+
+int refuse(const struct command *command, const char *text)
+{
+	fprintf(stderr, "todoctl %s: %s\n", command->name, text);
+	return EXIT_FAILURE;
+}
+
+int refuse_usage(const struct command *command, const char *text)
+{
+	fprintf(stderr, "todoctl %s: %s\nusage: todoctl %s%s%s\n", command->name, text, command->name,
+	        *command->arguments ? " " : "", command->arguments);
+	return EXIT_USAGE;
+}
+
+bool read_settings(struct config *ret, struct buf *error)
+{
+	struct config_source source = {environ, view_of(getenv("DOCUMENT_ROOT"))};
+
+	return config_load(&source, ret, error);
+}
+
+bool load_settings(const struct command *command, struct config *ret)
+{
+	struct buf error = buf_make(ERROR_MAX);
+	bool loaded = read_settings(ret, &error);
+
+	if (!loaded)
+		fprintf(stderr, "todoctl %s: %.*s\n", command->name, VIEW_ARGS(buf_view(&error)));
+	buf_destroy(&error);
+	return loaded;
+}
+
+int print(const struct command *command, struct buf *text)
+{
+	bool written = buf_ok(text) && fwrite(text->ptr, 1, text->len, stdout) == text->len && fflush(stdout) == 0;
+
+	buf_destroy(text);
+	return written ? EXIT_SUCCESS : refuse(command, "the output can't be written");
+}
+
+/* ---- findings ----------------------------------------------------------- */
+
+static bool something_is_bad;
+
+void found(enum verdict verdict, const char *subject, const char *format, ...)
+{
+	static const char *const words[] = {[FINE] = "ok", [NOTE] = "note", [BAD] = "BAD"};
+	va_list arguments;
+
+	something_is_bad |= verdict == BAD;
+	printf("%-4s  %s: ", words[verdict], subject);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+int found_status(void)
+{
+	return something_is_bad || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
