@@ -474,6 +474,43 @@ static bool handlers_complete(const struct app_program *program, struct buf *err
 	return true;
 }
 
+/* The settings, and what answers always say because of them. */
+static bool settings_read(const struct config_source *source, struct app *app, struct buf *error)
+{
+	struct view bad;
+	struct config *config = &app->config;
+	if (!config_load_files(source, &app->files, config, error))
+		return false;
+	if (!cors_origins_valid(config->cors_origins, &bad)) {
+		BUF_LIT(error, "CORS_ORIGINS: every entry is an origin such as https://app.example");
+		return false;
+	}
+	app->cors.origins = config->cors_origins;
+	app->cors.credentials = config->auth_cookie;
+	app->cors.timing = config->server_timing;
+	snprintf(app->cors.max_age, sizeof app->cors.max_age, "%d", (int)config->cors_max_age);
+	if (config->hsts_max_age > 0)
+		snprintf(app->hsts, sizeof app->hsts, "max-age=%d", (int)config->hsts_max_age);
+	snprintf(app->fresh, sizeof app->fresh,
+	         "Bearer realm=\"todo\", error=\"insufficient_user_authentication\", "
+	         "error_description=\"a fresh token is required\", max_age=\"%d\"",
+	         (int)config->erase_max_token_age);
+	return true;
+}
+
+static bool memory_open(struct app *app, struct buf *error)
+{
+	if (!arena_init(&app->arena, ARENA_MAX)) {
+		BUF_LIT(error, "out of memory");
+		return false;
+	}
+	bool base_path_valid = request_base_path_valid(&app->arena, app->config.base_path);
+	arena_reset(&app->arena);
+	if (!base_path_valid)
+		BUF_LIT(error, "BASE_PATH: must be a path such as /~user/todo, without a slash at its end");
+	return base_path_valid;
+}
+
 bool app_open(const struct app_program *program, const struct config_source *source, struct app *ret, struct buf *error)
 {
 	struct app app = {
@@ -489,37 +526,8 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 	        .line = buf_make(RECORD_MAX),
 	        .refusal = buf_make(RECORD_MAX),
 	};
-	struct view bad;
-	if (!handlers_complete(program, error) || !config_load_files(source, &app.files, &app.config, error)) {
-		watch_clear(&app.files);
-		return false;
-	}
-	if (!cors_origins_valid(app.config.cors_origins, &bad)) {
-		BUF_LIT(error, "CORS_ORIGINS: every entry is an origin such as https://app.example");
-		return false;
-	}
-	app.cors.origins = app.config.cors_origins;
-	app.cors.credentials = app.config.auth_cookie;
-	app.cors.timing = app.config.server_timing;
-	snprintf(app.cors.max_age, sizeof app.cors.max_age, "%d", (int)app.config.cors_max_age);
-	if (app.config.hsts_max_age > 0)
-		snprintf(app.hsts, sizeof app.hsts, "max-age=%d", (int)app.config.hsts_max_age);
-	snprintf(app.fresh, sizeof app.fresh,
-	         "Bearer realm=\"todo\", error=\"insufficient_user_authentication\", "
-	         "error_description=\"a fresh token is required\", max_age=\"%d\"",
-	         (int)app.config.erase_max_token_age);
-	if (!arena_init(&app.arena, ARENA_MAX)) {
-		BUF_LIT(error, "out of memory");
-		return false;
-	}
-	bool base_path_valid = request_base_path_valid(&app.arena, app.config.base_path);
-	arena_reset(&app.arena);
-	if (!base_path_valid) {
-		BUF_LIT(error, "BASE_PATH: must be a path such as /~user/todo, without a slash at its end");
-		app_close(&app);
-		return false;
-	}
-	if (!state_dir_open(app.config.state_dir, source->document_root, &app.state_dir, error) ||
+	if (!handlers_complete(program, error) || !settings_read(source, &app, error) || !memory_open(&app, error) ||
+	    !state_dir_open(app.config.state_dir, source->document_root, &app.state_dir, error) ||
 	    !machine_open(app.state_dir, &app.machine, error) ||
 	    !parts_open(&app.config, program->uses_database, app.state_dir, &app.parts, error)) {
 		app_close(&app);
