@@ -418,6 +418,13 @@ Test(reload, hup_takes_all_settings_over_without_dropping_a_request)
 	}
 }
 
+static bool has_two_workers(void *context)
+{
+	const struct wait *wait = context;
+	pid_t pids[3];
+	return responder_workers(wait->responder, pids, 3) == 2;
+}
+
 #define REFUSED "the new program can't start; the old one goes on"
 
 Test(reload, hup_with_settings_that_are_no_good_leaves_the_old_program_serving)
@@ -427,6 +434,8 @@ Test(reload, hup_with_settings_that_are_no_good_leaves_the_old_program_serving)
 	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
 	pid_t before[2];
 	pid_t after[2];
+	struct wait both = {.responder = auth};
+	until(has_two_workers, &both, "both workers are there");
 	cr_assert_eq(responder_workers(auth, before, 2), 2);
 	put("env", "BETTER_AUTH_SECRET=" OLD_SECRET "\nJWT_LEEWAY=soon\n");
 	kill(responder_pid(auth), SIGHUP);
