@@ -367,7 +367,9 @@ static void check_connections(const struct patient *patient)
 	struct buf error = buf_make(ERROR_MAX);
 	uint64_t processes = patient->has_processes ? patient->processes : count_processes();
 
-	if (!operator_read_facts(&patient->config, &facts, &error))
+	if (patient->config.database_url.len + patient->config.todo_database_url.len == 0)
+		found(NOTE, "connections", "no DATABASE_URL here, so they were not looked at");
+	else if (!operator_read_facts(&patient->config, &facts, &error))
 		found(BAD, "database", "%.*s", VIEW_ARGS(buf_view(&error)));
 	else if (processes == 0)
 		found(NOTE, "connections", "no process of ours is seen here; --processes N says how many there can be");
