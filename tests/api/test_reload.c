@@ -372,6 +372,24 @@ Test(reload, goes_to_another_database_only_if_that_serves)
 	cr_expect_not(answers(&empty));
 }
 
+Test(reload, tries_a_refused_change_again_without_another_one)
+{
+	const char *first = api_name("reload");
+	const char *second = api_name("reload");
+	char *second_url = postgres_url("todo_app", second);
+	put("url", api_database(first));
+	put("secret", OLD_SECRET);
+	struct responder *tasks = start(
+	        "tasks", (const char *const[]){ask_format("DATABASE_URL_FILE=%s", path_of("url")),
+	                                       ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), NULL});
+	put("url", second_url);
+	free(second_url);
+	until_logged(tasks, "the new database can't be used");
+	postgres_database(second);
+	struct wait_log in_use = {tasks, "secrets were read again", NULL};
+	until(is_logged, &in_use, "the database that came later is in use");
+}
+
 /* ---- workers and HUP ---- */
 
 static bool is_replaced(void *context)
