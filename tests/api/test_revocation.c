@@ -461,7 +461,7 @@ Test(revocation, a_create_that_waits_too_long_gives_up)
 	struct parts parts = {.database = api_name("revocation")};
 	const char *url = ask_format("DATABASE_URL=%s", api_database(parts.database));
 	const char *const *settings =
-	        api_settings((const char *const[]){url, "JWT_REVOCATION=1", "TODO_DATABASE_TIMEOUT=1", NULL});
+	        api_settings((const char *const[]){url, "JWT_REVOCATION=1", "TODO_DATABASE_TIMEOUT=2", NULL});
 	parts.tasks = responder_start("tasks", settings);
 	PGconn *owner = postgres_connect("todo_owner", parts.database);
 	PQclear(PQexec(owner, "BEGIN; SELECT todo.revoke('anna')"));
@@ -469,6 +469,7 @@ Test(revocation, a_create_that_waits_too_long_gives_up)
 	expect_problem(responder_ask(parts.tasks, &create), 504, "database_timeout", "create");
 	/* Reading waits for nobody. */
 	cr_expect_eq(status_of(parts.tasks, list_as(account_token("anna", -10))), 200);
+	PQclear(PQexec(owner, "ROLLBACK"));
 	PQfinish(owner);
 	cr_expect_eq(status_of(parts.tasks, create), 201);
 }
