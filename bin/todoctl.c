@@ -1,6 +1,6 @@
 /* todoctl: what an operator or a developer does by hand, one subcommand each. */
-#include "ctl/ctl.h"
 #include "auth/fetch.h"
+#include "ctl/ctl.h"
 
 #ifndef TODO_VERSION
 #define TODO_VERSION "0.1.0"

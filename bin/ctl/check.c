@@ -6,8 +6,8 @@
 #include "auth/keyset.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
-#include "db/operator.h"
 #include "ctl/ctl.h"
+#include "db/operator.h"
 
 enum { KEYS_MAX = KEYSET_MAX + 4, NOTES_MAX = 64 * 1024 };
 

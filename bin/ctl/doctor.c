@@ -9,10 +9,10 @@
 #include "auth/fetch.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
-#include "db/operator.h"
-#include "http/request.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
+#include "db/operator.h"
+#include "http/request.h"
 
 enum { URL_MAX = 2048, TOKEN_MAX = 16 * 1024, ARENA_MAX = 1024 * 1024, PROCESSES_MAX = 1000000 };
 

@@ -8,9 +8,9 @@
 #include "base/spool.h"
 #include "base/state_dir.h"
 #include "base/utf8.h"
+#include "ctl/ctl.h"
 #include "db/operator.h"
 #include "task/store.h"
-#include "ctl/ctl.h"
 
 enum { USER_ARENA_MAX = 1024 * 1024 };
 
