@@ -380,8 +380,10 @@ Test(reload, tries_a_refused_change_again_without_another_one)
 	put("url", api_database(first));
 	put("secret", OLD_SECRET);
 	struct responder *tasks = start(
-	        "tasks", (const char *const[]){ask_format("DATABASE_URL_FILE=%s", path_of("url")),
+	        "tasks", (const char *const[]){"DATABASE_URL", ask_format("DATABASE_URL_FILE=%s", path_of("url")),
 	                                       ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), NULL});
+	struct wait empty = {tasks, "/api/anna/tasks", token_by(OLD_SECRET), 200, "[]"};
+	cr_expect(answers(&empty));
 	put("url", second_url);
 	free(second_url);
 	until_logged(tasks, "the new database can't be used");
