@@ -33,8 +33,8 @@ static void expect_answers(const char *server, const char *name)
 	        "BETTER_AUTH_SECRET=" SECRET,
 	        "METRICS_TOKEN=" METRICS_TOKEN,
 	        "TODO_TASK_LIMIT=20",
-	        "LIMIT_USER=3000",
-	        "LIMIT_USER_BURST=300",
+	        "LIMIT_USER=6",
+	        "LIMIT_USER_BURST=1000",
 	        NULL,
 	};
 	struct stack stack = stack_make(name, settings);
