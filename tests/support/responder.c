@@ -320,10 +320,31 @@ int responder_wait(struct responder *responder)
 	return responder->status;
 }
 
+/* Has it come so far that it blocks or handles TERM, or has it ended? */
+static bool minds_term(pid_t pid)
+{
+	char line[256];
+	unsigned long long set = 0;
+	bool minds = false;
+	FILE *file = fopen(ask_format("/proc/%d/status", pid), "r");
+	while (file && !minds && fgets(line, sizeof line, file))
+		minds = strncmp(line, "State:\tZ", 8) == 0 ||
+		        ((sscanf(line, "SigBlk: %llx", &set) == 1 || sscanf(line, "SigCgt: %llx", &set) == 1) &&
+		         (set >> (SIGTERM - 1) & 1) != 0);
+	if (file)
+		fclose(file);
+	return minds || !file;
+}
+
 int responder_stop(struct responder *responder)
 {
-	if (responder->status == RESPONDER_RUNNING)
+	int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND;
+	if (responder->status == RESPONDER_RUNNING) {
+		/* One that nobody has asked anything may still be starting. */
+		while (!minds_term(responder->pid) && clock_monotonic() < end)
+			poll(NULL, 0, 1);
 		kill(responder->pid, SIGTERM);
+	}
 	return responder_wait(responder);
 }
 
