@@ -151,7 +151,7 @@ lint: ## formatting, static analysis, shell scripts
 	@bin/stack deps lint
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE -Ilib lib cgi-bin bin
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -Ilib -Ibin lib cgi-bin bin
 	@shellcheck $(SCRIPTS)
 	@echo "lint: clean"
 
