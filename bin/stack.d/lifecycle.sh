@@ -64,7 +64,9 @@ stack_port() {
 
 # Who makes the keys: the caller, Better Auth, or nobody (a secret that todoctl signs with).
 stack_keys() {
-    if given JWKS_FILE JWKS_URL BETTER_AUTH_SECRET || { [[ ! $OWN_DATABASE ]] && given JWKS_TABLE; }; then
+    if [[ $SERVER == none ]]; then
+        KEYS=none
+    elif given JWKS_FILE JWKS_URL BETTER_AUTH_SECRET || { [[ ! $OWN_DATABASE ]] && given JWKS_TABLE; }; then
         KEYS=caller
     elif [[ ${ISSUER-} == none ]]; then
         KEYS=generated
@@ -104,6 +106,7 @@ stack_start() {
     if ! web_bound "$port"; then
         if [[ $PORT_TAKEN && ${PORT:-0} == 0 ]]; then
             record_stop web TERM
+            responders_stop
             record_stop issuer TERM
             return 1
         fi
@@ -123,7 +126,7 @@ stack_env_write() {
         shell_variable BASE_URL "$BASE_URL"
         shell_variable DATABASE_URL "${TODO_DATABASE_URL:-${DATABASE_URL:-$APP_DATABASE_URL}}"
         shell_variable OWNER_DATABASE_URL "${OWNER_DATABASE_URL:-$OWN_OWNER_DATABASE_URL}"
-        shell_variable WEB_PID "$(record_pid web)"
+        shell_variable WEB_PID "$(record_pid web || true)"
         shell_variable DATABASE_PID "$(record_pid database || true)"
         shell_variable RESPONDER_PIDS "$RESPONDER_PIDS"
         shell_variable ISSUER_PID "$(record_pid issuer || true)"
@@ -152,8 +155,8 @@ stack_up() {
     SERVER=${SERVER:-lighttpd}
     MODE=${MODE:-release}
     case $SERVER in
-        lighttpd | lighttpd-cgi | apache | apache-cgi) ;;
-        *) fail 'SERVER is lighttpd, apache, lighttpd-cgi or apache-cgi' ;;
+        lighttpd | lighttpd-cgi | apache | apache-proxy | apache-cgi | none) ;;
+        *) fail 'SERVER is lighttpd, apache, apache-proxy, lighttpd-cgi, apache-cgi or none' ;;
     esac
     [[ ${PORT:-0} =~ ^[0-9]{1,5}$ && $((10#${PORT:-0})) -lt 65536 ]] || fail 'PORT is no port'
     for program in cgi-bin/tasks.fcgi cgi-bin/auth.fcgi cgi-bin/account.fcgi cgi-bin/health.fcgi; do
@@ -193,14 +196,20 @@ stack_up() {
         database_start
         database_bootstrap
     fi
-    for try in 1 2 3 4 5; do
-        ! stack_start || break
-        ((try < 5)) || fail 'every free port was taken before we had it'
-    done
+    if [[ $SERVER == none ]]; then
+        [[ $OWN_DATABASE ]] || fail 'with SERVER=none and a DATABASE_URL of yours there is nothing to start'
+        BASE_URL='' PUBLIC_URL='' RESPONDER_PIDS=''
+        schema_deploy "$OWN_OWNER_DATABASE_URL" "$APP_DATABASE_URL"
+    else
+        for try in 1 2 3 4 5; do
+            ! stack_start || break
+            ((try < 5)) || fail 'every free port was taken before we had it'
+        done
+    fi
     stack_env_write
     printf '%s\n' "$parameters" >"$RECORDS/parameters"
     trap - EXIT INT TERM HUP
-    say "up: $BASE_URL ($SERVER)"
+    say "up: ${BASE_URL:-the database} ($SERVER)"
 }
 
 # stack_stop: ends whatever is recorded, however much of it still lives.
@@ -271,6 +280,7 @@ stack_lines() {
 # stack_run: up, and lines to paste; then nothing is heard until Ctrl-C or trouble.
 stack_run() {
     local name web
+    [[ ${SERVER-} != none ]] || fail 'SERVER=none goes with up'
     stack_up
     # Ctrl-C is how this ends when all is well.
     trap 'exit 0' INT

@@ -9,25 +9,49 @@ web_start() {
         ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" UBSAN_OPTIONS="${UBSAN_OPTIONS-}"
         WEB_CONF="$STACK_HOME/conf" WEB_PROGRAMS="$STACK_HOME/programs/cgi-bin" WEB_DOCUMENT_ROOT="$STACK_HOME/www"
         WEB_ERRORS="$STACK_HOME/errors" WEB_ADDRESS=127.0.0.1 WEB_PORT="$port" WEB_RUN="$DATA/web"
-        WEB_DEFLATE="${WEB_DEFLATE:-off}" WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}")
+        WEB_DEFLATE="${WEB_DEFLATE:-off}" WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}"
+        WEB_SOCKETS="$DATA/web"
+        WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-4}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}"
+        WEB_ACCOUNT_WORKERS="${count:-${WEB_ACCOUNT_WORKERS:-2}}" WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}")
     case $SERVER in
         lighttpd*)
             server=none
             [[ $KEYS != issuer ]] || server=proxy
             spawn web "${common[@]}" WEB_GATEWAY="$gateway" WEB_ISSUER="$server" \
-                WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-4}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}" \
-                WEB_ACCOUNT_WORKERS="${count:-${WEB_ACCOUNT_WORKERS:-2}}" WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}" \
                 lighttpd -D -f "$STACK_HOME/conf/lighttpd/server.conf"
             ;;
         apache*)
             server=()
             [[ $KEYS != issuer ]] || server+=(-D ISSUER)
             [[ $gateway != cgi ]] || server+=(-D CGI)
+            if [[ $SERVER == apache-proxy ]]; then
+                server+=(-D PROXY)
+                responders_start
+            fi
             [[ ${WEB_DEFLATE-} != on ]] || server+=(-D DEFLATE)
             spawn web "${common[@]}" WEB_PROCESSES="${WEB_PROCESSES:-16}" \
                 apache2 -D FOREGROUND "${server[@]}" -f "$STACK_HOME/conf/apache/server.conf"
             ;;
     esac
+}
+
+# responders_start: the programs as a service manager would start them, each on a socket that it is given.
+responders_start() {
+    local program
+    for program in tasks auth account health; do
+        # shellcheck disable=SC2016
+        spawn "responder-$program" "${common[@]}" TODO_ENV_FILE="$DATA/todo.env" bash -c '
+            workers=WEB_${0^^}_WORKERS
+            WORKERS=${!workers} exec spawn-fcgi -n -s "$WEB_SOCKETS/$0.sock" -b 4096 -- "$WEB_PROGRAMS/$0.fcgi"' "$program"
+    done
+}
+
+# responders_stop: what responders_start started; a web server's own end with it.
+responders_stop() {
+    local program
+    for program in tasks auth account health; do
+        record_stop "responder-$program" TERM
+    done
 }
 
 web_listens() {
@@ -91,6 +115,7 @@ web_stop() {
         apache*) record_stop web WINCH TERM ;;
         *) record_stop web INT TERM ;;
     esac
+    responders_stop
     # A server that ended in order took its responders along; one that was killed did not.
     wait_for 1 responders_gone || for pid in $RESPONDER_PIDS; do
         record_write responder "$pid"

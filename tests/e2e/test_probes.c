@@ -255,6 +255,11 @@ Test(probes, apache)
 	ask_all("apache", "probes-a");
 }
 
+Test(probes, apache_proxy)
+{
+	ask_all("apache-proxy", "probes-ap");
+}
+
 Test(probes, apache_plain_cgi)
 {
 	ask_all("apache-cgi", "probes-acgi");
