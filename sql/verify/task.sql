@@ -42,7 +42,7 @@ BEGIN
 
     ASSERT has_table_privilege(app_role, 'todo.task', 'SELECT')
        AND has_table_privilege(app_role, 'todo.task', 'INSERT')
-       AND has_table_privilege(app_role, 'todo.task', 'UPDATE')
+       AND has_any_column_privilege(app_role, 'todo.task', 'UPDATE')
        AND has_table_privilege(app_role, 'todo.task', 'DELETE'), 'the application lacks a right on todo.task';
     ASSERT NOT has_table_privilege(app_role, 'todo.task', 'TRUNCATE, REFERENCES, TRIGGER'),
         'the application has a right too many on todo.task';

@@ -1,9 +1,6 @@
 /* sql/optional/better_auth_user: a foreign key to Better Auth's table of users, for each type of id. */
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "support/account.h"
 #include "support/postgres.h"
@@ -44,24 +41,9 @@ static const char *database_of(const struct kind *kind)
 	return database;
 }
 
-/* Runs a script by psql; true: it came to its end. */
 static bool run(const char *role, const char *database, const char *script)
 {
-	char *url = postgres_url(role, database);
-	const char *file = ask_format("sql/optional/better_auth_user/%s.sql", script);
-	const char *arguments[] = {"psql", "-X", "-q", "-f", file, url, NULL};
-	int status = -1;
-	pid_t child = fork();
-	if (child == 0) {
-		int out = open("/dev/null", O_WRONLY);
-		dup2(out, STDOUT_FILENO);
-		dup2(out, STDERR_FILENO);
-		execvp("psql", (char *const *)(uintptr_t)arguments);
-		_exit(127);
-	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	free(url);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return postgres_script(role, database, ask_format("sql/optional/better_auth_user/%s.sql", script));
 }
 
 static void grant_references(const char *database)

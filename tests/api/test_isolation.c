@@ -370,7 +370,7 @@ Test(isolation, the_policy_holds_without_the_statements_condition)
 	expect_untouched(name);
 }
 
-/* Nor can Anna write a row into Berta's list, or give hers away. */
+/* Nor can Anna write a row into Berta's list, or give hers away, even with a right to that column. */
 Test(isolation, the_policy_lets_nobody_write_for_another)
 {
 	static const char *const statements[] = {
@@ -379,6 +379,7 @@ Test(isolation, the_policy_lets_nobody_write_for_another)
 	        "SELECT set_config('row_security', 'off', false); SELECT * FROM todo.task",
 	};
 	const char *name = two_users();
+	postgres_run("todo_owner", name, "GRANT UPDATE ON todo.task TO todo_app");
 	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
 		PGconn *conn = postgres_connect("todo_app", name);
 		PQclear(PQexec(conn, "SELECT set_config('todo.user_id', 'anna', false)"));

@@ -1,10 +1,7 @@
 /* JWKS_TABLE: keys from Better Auth's own table, through the responders' connection and without HTTP. */
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "support/account.h"
@@ -29,23 +26,9 @@ TestSuite(jwks_table, .fini = teardown, .timeout = 240);
 
 /* ---- Better Auth's part ---- */
 
-static bool psql(const char *role, const char *database, const char *script)
+static bool run(const char *role, const char *database, const char *script)
 {
-	char *url = postgres_url(role, database);
-	const char *file = ask_format("sql/optional/better_auth_keys/%s.sql", script);
-	const char *arguments[] = {"psql", "-X", "-q", "-v", "app_role=todo_app", "-f", file, url, NULL};
-	int status = -1;
-	pid_t child = fork();
-	if (child == 0) {
-		int out = open("/dev/null", O_WRONLY);
-		dup2(out, STDOUT_FILENO);
-		dup2(out, STDERR_FILENO);
-		execvp("psql", (char *const *)(uintptr_t)arguments);
-		_exit(127);
-	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	free(url);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return postgres_script(role, database, ask_format("sql/optional/better_auth_keys/%s.sql", script));
 }
 
 /* The table as getMigrations() of better-auth writes it. */
@@ -56,7 +39,7 @@ static void create_table(const char *database)
 	             "CREATE TABLE \"jwks\" (\"id\" text NOT NULL PRIMARY KEY, \"publicKey\" text NOT NULL,"
 	             " \"privateKey\" text NOT NULL, \"createdAt\" timestamptz NOT NULL, \"expiresAt\" timestamptz,"
 	             " \"alg\" text, \"crv\" text)");
-	cr_assert(psql("postgres", database, "deploy"));
+	cr_assert(run("postgres", database, "deploy"));
 }
 
 static const char *database_with_table(void)
@@ -341,9 +324,9 @@ Test(jwks_table, cannot_read_private_keys_by_the_rights_that_the_script_grants)
 	cr_expect_eq(PQntuples(allowed), 1);
 	PQclear(allowed);
 	PQfinish(conn);
-	cr_expect(psql("postgres", database, "verify"));
-	cr_expect(psql("postgres", database, "revert"));
-	cr_expect_not(psql("postgres", database, "verify"));
+	cr_expect(run("postgres", database, "verify"));
+	cr_expect(run("postgres", database, "revert"));
+	cr_expect_not(run("postgres", database, "verify"));
 }
 
 Test(jwks_table, does_not_start_with_a_role_that_can_do_more)
@@ -364,7 +347,7 @@ Test(jwks_table, does_not_start_with_a_role_that_can_do_more)
 		const char *database = database_with_table();
 		add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 		postgres_run("postgres", database, grants[i]);
-		cr_expect_not(i < 4 && psql("postgres", database, "verify"), "%s", grants[i]);
+		cr_expect_not(i < 4 && run("postgres", database, "verify"), "%s", grants[i]);
 		struct responder *auth = start("auth", database, ALONE);
 		cr_expect_eq(responder_wait(auth), EXIT_FAILURE, "%s", grants[i]);
 		cr_expect(logged(auth, "JWKS_TABLE: the database role can do more"), "%s", grants[i]);

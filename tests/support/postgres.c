@@ -177,31 +177,30 @@ static void wait_until_ready(void)
 	free(url);
 }
 
-static void run_sql_file(const char *role, const char *database, const char *file)
+bool postgres_client(const char *const arguments[])
 {
 	char log[256];
-	char *psql[] = {"psql",
-	                "-X",
-	                "-q",
-	                "-v",
-	                "ON_ERROR_STOP=1",
-	                "-v",
-	                "app_role=todo_app",
-	                "-h",
-	                getenv(FOLDER),
-	                "-U",
-	                (char *)(uintptr_t)role,
-	                "-d",
-	                (char *)(uintptr_t)database,
-	                "-f",
-	                (char *)(uintptr_t)file,
-	                NULL};
 	snprintf(log, sizeof log, "%s/sql.log", getenv(FOLDER));
 	/* Others can read a command line. */
+	setenv("PGHOST", getenv(FOLDER), 1);
 	setenv("PGPASSWORD", getenv(PASSWORD), 1);
-	bool done = finish(launch(psql, log));
+	bool done = finish(launch((char *const *)(uintptr_t)arguments, log));
+	unsetenv("PGHOST");
 	unsetenv("PGPASSWORD");
-	if (!done)
+	return done;
+}
+
+bool postgres_script(const char *role, const char *database, const char *file)
+{
+	const char *const psql[] = {
+	        "psql",   "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app_role=todo_app", "-U", role, "-d",
+	        database, "-f", file, NULL};
+	return postgres_client(psql);
+}
+
+static void run_sql_file(const char *role, const char *database, const char *file)
+{
+	if (!postgres_script(role, database, file))
 		give_up(file);
 }
 

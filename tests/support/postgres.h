@@ -46,6 +46,15 @@ PGconn *postgres_connect(const char *role, const char *database);
 /* Runs SQL as a role; a failure fails the test. */
 void postgres_run(const char *role, const char *database, const char *sql);
 
+/* Runs a client program of PostgreSQL's or sqitch, with the cluster's address and
+ * password in its environment, and keeps what it prints in the cluster's sql.log.
+ * True: it ended with 0. */
+CHECKED bool postgres_client(const char *const arguments[]);
+
+/* Runs a script by psql as an operator would, app_role being todo_app; true: every
+ * statement succeeded. */
+CHECKED bool postgres_script(const char *role, const char *database, const char *file);
+
 /* The first value of the first row, "" for NULL or no row. The caller frees it. */
 char *postgres_value(const char *role, const char *database, const char *sql);
 
