@@ -32,10 +32,14 @@ static enum outcome write_document(struct exchange *x, struct spool *spool)
 	return outcome == OUTCOME_OK ? spool_outcome(spool_finish(spool)) : outcome;
 }
 
-static enum outcome export(struct exchange *x) {
-	SPOOL spool = spool_none(); enum outcome outcome = spool_outcome(spool_open(x->app->state_dir, &spool));
-	if (outcome == OUTCOME_OK) outcome = write_document(x, &spool);
-	if (outcome != OUTCOME_OK) return outcome;
+static enum outcome export_data(struct exchange *x)
+{
+	SPOOL spool = spool_none();
+	enum outcome outcome = spool_outcome(spool_open(x->app->state_dir, &spool));
+	if (outcome == OUTCOME_OK)
+		outcome = write_document(x, &spool);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	response_header(x->response, VIEW("Content-Disposition"), VIEW("attachment; filename=\"todo-export.json\""));
 	/* The rest of a broken download would be of another snapshot (RFC 9110 §14.3). */
 	response_header(x->response, VIEW("Accept-Ranges"), VIEW("none"));
@@ -86,7 +90,7 @@ static const struct app_program program = {
         .name = "account",
         .program = PROGRAM_ACCOUNT,
         .uses_database = true,
-        .handlers = {[ROUTE_EXPORT] = export, [ROUTE_ERASE] = erase},
+        .handlers = {[ROUTE_EXPORT] = export_data, [ROUTE_ERASE] = erase},
 };
 
 int main(void)

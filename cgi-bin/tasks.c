@@ -16,19 +16,41 @@ static struct task_store store(struct exchange *x)
 
 /* ---- conditions ---- */
 
-/* If-Match, for an unsafe method. *ret: NULL when it was not sent. */
-static enum outcome read_if_match(struct exchange *x, struct etags *etags, const struct etags **ret)
+/* PUT makes a task where there is none. */
+static bool is_creating(const struct exchange *x)
 {
-	*ret = NULL;
-	/* What it would ask of a change is already asked by If-Match, or by PUT alone. */
-	if (!view_is_absent(x->request.if_none_match))
+	return view_equal(view_trim(x->request.if_none_match), VIEW("*"));
+}
+
+/* The tags of the one header that may be there, where the other means nothing. */
+static enum outcome read_condition(struct exchange *x, struct view field, struct view other)
+{
+	if (!view_is_absent(other))
 		return OUTCOME_BAD_CONDITION;
-	if (view_is_absent(x->request.if_match))
+	return view_is_absent(field) || etags_read(field, &x->etags) ? OUTCOME_OK : OUTCOME_BAD_CONDITION;
+}
+
+static enum outcome read_conditions(struct exchange *x)
+{
+	struct view match = x->request.if_match;
+	struct view none_match = x->request.if_none_match;
+	enum route route = x->match.route;
+	if (route == ROUTE_TASK_LIST)
 		return OUTCOME_OK;
-	if (!etags_read(x->request.if_match, etags))
-		return OUTCOME_BAD_CONDITION;
-	*ret = etags;
-	return OUTCOME_OK;
+	if (route == ROUTE_TASK_GET)
+		return read_condition(x, none_match, ABSENT);
+	if (route == ROUTE_TASK_REPLACE && is_creating(x))
+		return read_condition(x, ABSENT, match);
+	/* Many tasks, or one that is not there yet, have no tag of their own. */
+	if (route == ROUTE_TASK_CREATE || route == ROUTE_TASK_CLEAR)
+		return view_is_absent(match) ? read_condition(x, ABSENT, none_match) : OUTCOME_BAD_CONDITION;
+	return read_condition(x, match, none_match);
+}
+
+/* If-Match; NULL when it was not sent. */
+static const struct etags *if_match(const struct exchange *x)
+{
+	return view_is_absent(x->request.if_match) ? NULL : &x->etags;
 }
 
 /* A text that the answer's headers may keep. */
@@ -142,8 +164,6 @@ static enum outcome create(struct exchange *x)
 	struct task_input input;
 	struct task_stored task;
 	struct task_store tasks = store(x);
-	if (!view_is_absent(x->request.if_match) || !view_is_absent(x->request.if_none_match))
-		return OUTCOME_BAD_CONDITION;
 	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
 	return answer_made(x, task_create(&tasks, &input, out(x), &task), &task);
@@ -154,9 +174,6 @@ static enum outcome clear(struct exchange *x)
 	struct task_store tasks = store(x);
 	int64_t deleted = 0;
 	struct view status = x->query.values[PARAMETER_STATUS];
-	/* Many tasks have no tag of their own. */
-	if (!view_is_absent(x->request.if_match) || !view_is_absent(x->request.if_none_match))
-		return OUTCOME_BAD_CONDITION;
 	if (view_is_absent(status))
 		return OUTCOME_STATUS_REQUIRED;
 	if (!view_equal(status, VIEW("completed")))
@@ -174,13 +191,10 @@ static enum outcome get(struct exchange *x)
 {
 	struct task_stored task;
 	struct task_store tasks = store(x);
-	struct etags known;
 	bool conditional = !view_is_absent(x->request.if_none_match);
-	if (conditional && !etags_read(x->request.if_none_match, &known))
-		return OUTCOME_BAD_CONDITION;
 	enum outcome outcome = task_get(&tasks, x->match.id, out(x), &task);
 	struct view opaque = {task.etag + 1, TASK_ETAG_TEXT - 2};
-	if (outcome == OUTCOME_OK && conditional && etags_match_weakly(&known, opaque)) {
+	if (outcome == OUTCOME_OK && conditional && etags_match_weakly(&x->etags, opaque)) {
 		buf_reset(out(x), RESPONSE_BODY_MAX);
 		return answer_task(x, outcome, &task, 304);
 	}
@@ -192,19 +206,11 @@ static enum outcome replace(struct exchange *x)
 	struct task_input input;
 	struct task_stored task;
 	struct task_store tasks = store(x);
-	struct etags etags;
-	const struct etags *if_match = NULL;
-	bool creating = view_equal(view_trim(x->request.if_none_match), VIEW("*"));
-	if (creating && !view_is_absent(x->request.if_match))
-		return OUTCOME_BAD_CONDITION;
-	enum outcome outcome = creating ? OUTCOME_OK : read_if_match(x, &etags, &if_match);
-	if (outcome != OUTCOME_OK)
-		return outcome;
 	if (!task_read(x->body, &input, &x->errors))
 		return OUTCOME_INVALID;
-	if (creating)
+	if (is_creating(x))
 		return answer_made(x, task_create_as(&tasks, x->match.id, &input, out(x), &task), &task);
-	return answer_task(x, task_replace(&tasks, x->match.id, if_match, &input, out(x), &task), &task, 200);
+	return answer_task(x, task_replace(&tasks, x->match.id, if_match(x), &input, out(x), &task), &task, 200);
 }
 
 static enum outcome patch(struct exchange *x)
@@ -212,14 +218,9 @@ static enum outcome patch(struct exchange *x)
 	struct task_patch changes;
 	struct task_stored task;
 	struct task_store tasks = store(x);
-	struct etags etags;
-	const struct etags *if_match;
-	enum outcome outcome = read_if_match(x, &etags, &if_match);
-	if (outcome != OUTCOME_OK)
-		return outcome;
 	if (!task_read_patch(x->body, &changes, &x->errors))
 		return OUTCOME_INVALID;
-	return answer_task(x, task_patch(&tasks, x->match.id, if_match, &changes, out(x), &task), &task, 200);
+	return answer_task(x, task_patch(&tasks, x->match.id, if_match(x), &changes, out(x), &task), &task, 200);
 }
 
 static enum outcome complete(struct exchange *x)
@@ -227,21 +228,18 @@ static enum outcome complete(struct exchange *x)
 	enum task_completion completion = TASK_TOGGLE;
 	struct task_stored task;
 	struct task_store tasks = store(x);
-	struct etags etags;
-	const struct etags *if_match;
-	enum outcome outcome = read_if_match(x, &etags, &if_match);
-	if (outcome != OUTCOME_OK)
-		return outcome;
 	if (x->body && !task_read_completion(x->body, &completion, &x->errors))
 		return OUTCOME_INVALID;
-	return answer_task(x, task_complete(&tasks, x->match.id, if_match, completion, out(x), &task), &task, 200);
+	return answer_task(x, task_complete(&tasks, x->match.id, if_match(x), completion, out(x), &task), &task, 200);
 }
 
-static enum outcome delete (struct exchange *x) {
-	struct task_stored task; struct task_store tasks = store(x); struct etags etags; const struct etags * if_match;
-	enum outcome outcome = read_if_match(x, &etags, &if_match);
-	if (outcome == OUTCOME_OK) outcome = task_delete(&tasks, x->match.id, if_match, &task);
-	if (outcome == OUTCOME_OK) return app_answer_empty(x, 204);
+static enum outcome delete_task(struct exchange *x)
+{
+	struct task_stored task;
+	struct task_store tasks = store(x);
+	enum outcome outcome = task_delete(&tasks, x->match.id, if_match(x), &task);
+	if (outcome == OUTCOME_OK)
+		return app_answer_empty(x, 204);
 	return answer_task(x, outcome, &task, 204);
 }
 
@@ -249,6 +247,7 @@ static const struct app_program program = {
         .name = "tasks",
         .program = PROGRAM_TASKS,
         .uses_database = true,
+        .conditions = read_conditions,
         .handlers =
                 {
                         [ROUTE_TASK_LIST] = list,
@@ -257,7 +256,7 @@ static const struct app_program program = {
                         [ROUTE_TASK_GET] = get,
                         [ROUTE_TASK_REPLACE] = replace,
                         [ROUTE_TASK_PATCH] = patch,
-                        [ROUTE_TASK_DELETE] = delete,
+                        [ROUTE_TASK_DELETE] = delete_task,
                         [ROUTE_TASK_COMPLETE] = complete,
                 },
 };

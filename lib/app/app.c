@@ -15,7 +15,6 @@
 #include "base/percent.h"
 #include "base/random.h"
 #include "base/state_dir.h"
-#include "http/conditional.h"
 
 enum {
 	/* A body of the largest size, all of numbers, is a tree of half of this. */
@@ -65,9 +64,10 @@ static void answer_begin(struct exchange *x)
 /* What a PATCH may be, where there is one (RFC 5789 §3.1). */
 static void answer_accept_patch(struct exchange *x)
 {
-	if (x->match.methods & METHOD_PATCH)
+	if (x->match.patch != BODY_NONE)
 		response_header(x->response, VIEW("Accept-Patch"),
-		                VIEW("application/merge-patch+json, application/json"));
+		                x->match.patch == BODY_PATCH ? VIEW("application/merge-patch+json, application/json")
+		                                             : VIEW("application/json"));
 }
 
 /* Whole seconds, so that a client which waits them is let in (RFC 9110 §10.2.3). */
@@ -213,6 +213,11 @@ static enum outcome step_accept(struct exchange *x)
 	return judged && !accept_takes_json(x->request.accept) ? OUTCOME_NOT_ACCEPTABLE : OUTCOME_OK;
 }
 
+static enum outcome step_conditions(struct exchange *x)
+{
+	return x->program->conditions ? x->program->conditions(x) : OUTCOME_OK;
+}
+
 static enum outcome step_body(struct exchange *x)
 {
 	enum route_body wanted = route_row(x->match.route)->body;
@@ -238,17 +243,17 @@ static enum outcome step_body(struct exchange *x)
 typedef enum outcome app_step(struct exchange *x);
 
 static app_step *const chain[] = {
-        step_preflight, step_route, step_credential, step_owner, step_query, step_accept, step_body,
+        step_preflight, step_route, step_credential, step_owner, step_query, step_accept, step_conditions, step_body,
 };
 
-static enum outcome chain_run(const struct app_program *program, struct exchange *x)
+static enum outcome chain_run(struct exchange *x)
 {
 	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
 		enum outcome outcome = chain[i](x);
 		if (outcome != OUTCOME_OK || x->response->status != 0)
 			return outcome;
 	}
-	return program->handlers[x->match.route](x);
+	return x->program->handlers[x->match.route](x);
 }
 
 /* ---- one request ---- */
@@ -425,6 +430,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 {
 	struct exchange x = {
 	        .app = app,
+	        .program = program,
 	        .transport = transport,
 	        .request = {.method = METHOD_OTHER},
 	        .match = {.route = ROUTE_COUNT},
@@ -439,7 +445,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	    request_read(transport, &app->arena, app->config.base_path, &x.request)) {
 		trace_pass_on(&x);
 		answer_begin(&x);
-		outcome = chain_run(program, &x);
+		outcome = chain_run(&x);
 		/* The guard has a reason for every token that it refuses; this one was the database's. */
 		if (outcome == OUTCOME_TOKEN_INVALID && !x.reason) {
 			x.reason = "revoked";

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "db/db.h"
+#include "http/conditional.h"
 #include "http/cors.h"
 #include "http/problem.h"
 #include "http/query.h"
@@ -45,6 +46,7 @@ struct app {
 /* One request on its way through the chain. Its memory is the arena's. */
 struct exchange {
 	struct app *app;
+	const struct app_program *program;
 	const struct transport *transport;
 	struct request request;
 	struct view request_id;
@@ -52,6 +54,7 @@ struct exchange {
 	const struct claims *claims;       /* behind GUARD_BEARER and GUARD_OWNER */
 	const struct principal *principal; /* behind GUARD_OWNER */
 	struct query query;                /* behind GUARD_OWNER */
+	struct etags etags;                /* what the program's `conditions` have read */
 	const cJSON *body;                 /* where the route takes one; NULL when none was sent */
 	struct field_errors errors;
 	struct view etag;     /* of the task that a failed precondition met; ABSENT otherwise */
@@ -69,6 +72,7 @@ struct app_program {
 	const char *name;
 	enum program program;
 	bool uses_database;
+	app_handler *conditions; /* judges If-Match and If-None-Match before a body is read; NULL: not at all */
 	app_handler *handlers[ROUTE_COUNT]; /* for each of its rows in routes.def */
 };
 

@@ -63,6 +63,8 @@ struct route_match router_match(enum program program, const struct request *requ
 		match.methods |= rows[i].method | METHOD_OPTIONS;
 		if (rows[i].method == METHOD_GET)
 			match.methods |= METHOD_HEAD;
+		if (rows[i].method == METHOD_PATCH)
+			match.patch = rows[i].body;
 		if (rows[i].method == wanted)
 			match.route = (enum route)i;
 	}

@@ -30,6 +30,7 @@ struct route_match {
 	enum route route;            /* for the request's method; ROUTE_COUNT when the path does not know it */
 	unsigned methods;            /* every method of that path, HEAD and OPTIONS included; 0: no such path */
 	const struct route_row *row; /* of that path, whatever its method; NULL: no such path */
+	enum route_body patch;       /* what a PATCH of that path may be; BODY_NONE: it has none */
 	struct view user_id;         /* {user_id}, ABSENT where the path has none */
 	struct view id;              /* {id}, a UUID in its 36-character form */
 };

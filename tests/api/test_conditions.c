@@ -225,6 +225,47 @@ Test(conditions, a_patch_may_come_as_merge_patch_or_as_plain_json_and_as_nothing
 	expect_problem(responder_ask(tasks, &put), 415, "media_type", "a merge patch by PUT");
 }
 
+/* RFC 5789 §3.1, and only what is really taken there. */
+Test(conditions, a_path_says_what_its_patches_may_be)
+{
+	static const char *const both[] = {"application/merge-patch+json", "application/json"};
+	static const struct {
+		const char *method;
+		const char *below;
+		int status;
+		size_t types; /* of `both`, from its end */
+	} cases[] = {
+	        {"OPTIONS", "", 204, 2},          {"POST", "", 405, 2},         {"FOO", "", 405, 2},
+	        {"OPTIONS", "/complete", 204, 1}, {"GET", "/complete", 405, 1}, {"DELETE", "/complete", 405, 1},
+	};
+	const struct answer *made = create("old", "");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct answer *answer = ask_anna(cases[i].method, at(made, cases[i].below), NULL);
+		cr_expect_eq(answer->status, cases[i].status, "%s %s", cases[i].method, cases[i].below);
+		struct view rest = answer_header(answer, "Accept-Patch");
+		for (size_t j = 0; j < COUNT(both); j++) {
+			struct ask patch = {.method = "PATCH",
+			                    .target = at(made, cases[i].below),
+			                    .token = api_token("anna"),
+			                    .body = "{\"completed\":true}",
+			                    .type = both[j]};
+			bool taken = j >= COUNT(both) - cases[i].types;
+			const struct answer *patched = responder_ask(tasks, &patch);
+			cr_expect_eq(patched->status, taken ? 200 : 415, "%s %s", cases[i].below, both[j]);
+			if (!taken)
+				cr_expect(view_equal(answer_header(patched, "Accept-Patch"),
+				                     answer_header(answer, "Accept-Patch")));
+			else
+				cr_expect(view_equal(view_trim(view_cut(&rest, ',')), view_of(both[j])), "%s %s",
+				          cases[i].method, cases[i].below);
+		}
+		cr_expect(view_is_absent(rest), "%s %s: and %.*s", cases[i].method, cases[i].below, VIEW_ARGS(rest));
+	}
+	/* where there is no PATCH there is nothing to say */
+	cr_expect(view_is_absent(answer_header(ask_anna("OPTIONS", "/api/anna/tasks", NULL), "Accept-Patch")));
+	cr_expect(view_is_absent(answer_header(ask_anna("PUT", "/api/anna/tasks", NULL), "Accept-Patch")));
+}
+
 /* ---- If-Match ---- */
 
 static const struct change {

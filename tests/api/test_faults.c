@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "support/api.h"
+#include "support/account.h"
 #include "support/issuer.h"
 #include "support/postgres.h"
 #include "support/relay.h"
@@ -98,6 +98,79 @@ Test(faults, no_request_that_fails_before_the_database_connects_to_it)
 	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
 	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
 	cr_expect_eq(atomic_load(&relay->connections), 1, "one connection is kept for all");
+	relay_stop(relay);
+}
+
+/* Each is refused by its head alone: the body beside it, which is no JSON, is not told of. */
+Test(faults, what_the_head_refuses_costs_no_connection_and_no_reading_of_a_body)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *own = database_in(relay->folder, database);
+	struct responder *tasks = responder_start("tasks", api_settings((const char *const[]){own, NULL}));
+	struct responder *account = responder_start("account", api_settings((const char *const[]){own, NULL}));
+	struct responder *cookies =
+	        responder_start("tasks", api_settings((const char *const[]){own, "AUTH_COOKIE=1", NULL}));
+	struct responder *limited = responder_start(
+	        "tasks", api_settings((const char *const[]){own, "LIMIT_USER=1", "LIMIT_USER_BURST=1",
+	                                                    "LIMIT_ADDRESS=1", "LIMIT_ADDRESS_BURST=1", NULL}));
+	const char *token = api_token("anna");
+	const char *old = account_token("anna", -400);
+	const char *const html[] = {"HTTP_ACCEPT=text/html", NULL};
+	const char *const match[] = {"HTTP_IF_MATCH=nonsense", NULL};
+	const char *const none_match[] = {"HTTP_IF_NONE_MATCH=nonsense", NULL};
+	const char *const both[] = {"HTTP_IF_MATCH=*", "HTTP_IF_NONE_MATCH=*", NULL};
+	const char *const confirmed[] = {"HTTP_X_CONFIRM_ERASE=anna", NULL};
+	const char *const conditional[] = {"HTTP_X_CONFIRM_ERASE=anna", "HTTP_IF_MATCH=*", NULL};
+	const char *const session[] = {
+	        ask_format("HTTP_COOKIE=__Secure-better-auth.session_data=%s",
+	                   api_token_of("{\"session\":{\"expiresAt\":\"2999-01-01T00:00:00Z\",\"userId\":\"anna\"},"
+	                                "\"user\":{\"id\":\"anna\"},\"exp\":32472144000}")),
+	        "HTTP_ORIGIN=https://evil.example", NULL};
+	const char *const here[] = {"REMOTE_ADDR=192.0.2.7", NULL};
+	const struct {
+		const struct responder *program;
+		struct ask ask;
+		int status;
+		const char *code;
+	} cases[] = {
+	        {tasks, {"GET", LIST, token, .params = html}, 406, "not_acceptable"},
+	        {tasks, {"POST", LIST, token, .params = html}, 406, "not_acceptable"},
+	        {tasks, {"PUT", LIST "/" MISSING, token, .params = html}, 406, "not_acceptable"},
+	        {tasks, {"PATCH", LIST "/" MISSING, token, .params = html}, 406, "not_acceptable"},
+	        {tasks, {"PATCH", LIST "/" MISSING "/complete", token, .params = html}, 406, "not_acceptable"},
+	        {account, {"GET", "/api/anna/export", token, .params = html}, 406, "not_acceptable"},
+	        {account, {"DELETE", "/api/anna", token}, 428, "not_confirmed"},
+	        {account, {"DELETE", "/api/anna", old, .params = confirmed}, 401, "token_too_old"},
+	        {account, {"DELETE", "/api/anna", token, .params = conditional}, 400, "bad_condition"},
+	        {tasks, {"GET", LIST "/" MISSING, token, .params = none_match}, 400, "bad_condition"},
+	        {tasks, {"POST", LIST, token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"POST", LIST, token, .params = none_match}, 400, "bad_condition"},
+	        {tasks, {"DELETE", LIST "?status=completed", token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"PUT", LIST "/" MISSING, token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"PUT", LIST "/" MISSING, token, .params = none_match}, 400, "bad_condition"},
+	        {tasks, {"PUT", LIST "/" MISSING, token, .params = both}, 400, "bad_condition"},
+	        {tasks, {"PATCH", LIST "/" MISSING, token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"PATCH", LIST "/" MISSING "/complete", token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"DELETE", LIST "/" MISSING, token, .params = match}, 400, "bad_condition"},
+	        {tasks, {"GET", LIST "?cursor=AAAA", token}, 400, "bad_cursor"},
+	        {tasks, {"GET", LIST "?limit=0", token}, 400, "bad_query"},
+	        {tasks, {"DELETE", LIST, token}, 400, "status_required"},
+	        {cookies, {"POST", LIST, .params = session}, 403, "origin_refused"},
+	        {cookies, {"DELETE", LIST "/" MISSING, .params = session}, 403, "origin_refused"},
+	        {limited, {"POST", LIST "?x=y", token, .params = here}, 400, "bad_query"},
+	        {limited, {"POST", LIST, token, .params = here}, 429, "rate_limited"},
+	        {limited, {"POST", LIST, .token = "x", .params = here}, 401, "unauthorized"},
+	        {limited, {"POST", LIST, .token = "x", .params = here}, 429, "rate_limited"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ask ask = cases[i].ask;
+		ask.body = "{";
+		expect_problem(responder_ask(cases[i].program, &ask), cases[i].status, cases[i].code,
+		               ask_format("row %zu, %s %s", i, ask.method, ask.target));
+	}
+	cr_expect_eq(atomic_load(&relay->connections), 0);
 	relay_stop(relay);
 }
 

@@ -133,6 +133,19 @@ Test(http_cors, tells_a_preflight_what_may_be_sent)
 	cr_expect(view_is_absent(header("Access-Control-Expose-Headers")));
 }
 
+/* Every header of an answer that tells something of its own, and that a browser would hide (Fetch §2.2.6). */
+Test(http_cors, shows_pages_every_header_that_tells_them_something)
+{
+	static const char *const exposed[] = {"Accept-Patch", "Allow",        "Content-Disposition", "ETag",
+	                                      "Link",         "Location",     "Retry-After",         "WWW-Authenticate",
+	                                      "X-Request-Id", "X-Total-Count"};
+	answer(LIST, METHOD_GET, "https://app.example", NULL);
+	struct view rest = header("Access-Control-Expose-Headers");
+	for (size_t i = 0; i < sizeof exposed / sizeof *exposed; i++)
+		cr_expect(view_equal(view_trim(view_cut(&rest, ',')), view_of(exposed[i])), "%s", exposed[i]);
+	cr_expect(view_is_absent(rest), "and %.*s", VIEW_ARGS(rest));
+}
+
 Test(http_cors, knows_a_preflight_by_all_three_of_its_signs)
 {
 	static const struct {
