@@ -419,6 +419,13 @@ void db_result_free(struct db_result **result)
 	*result = NULL;
 }
 
+void db_note_row(struct db *db, enum db_statement statement)
+{
+	const struct view parts[] = {VIEW("database: "), statements[statement].name,
+	                             VIEW(" gave a row that has no form in an answer")};
+	note(db, parts, sizeof parts / sizeof parts[0]);
+}
+
 void db_take_notes(struct db *db, struct buf *ret)
 {
 	buf_add(ret, buf_view(&db->notes));

@@ -82,6 +82,9 @@ void db_result_free(struct db_result **result);
 
 #define DB_RESULT __attribute__((cleanup(db_result_free))) struct db_result *
 
+/* Notes that a row of this statement holds what its caller can't answer with. */
+void db_note_row(struct db *db, enum db_statement statement);
+
 /* What the connection had to say since the last call, one line each, for the
  * log: never a value, a DSN or a user. */
 void db_take_notes(struct db *db, struct buf *ret);

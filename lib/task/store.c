@@ -45,12 +45,20 @@ static bool read_row(const struct db_result *result, size_t row, struct task *ta
 	       value_to_instant(db_value(result, row, UPDATED_AT), &task->updated_at);
 }
 
+/* A row that is not as we write them: somebody else did, and has to learn of it. */
+static enum outcome row_is_odd(const struct task_store *store, enum db_statement statement)
+{
+	db_note_row(store->db, statement);
+	return OUTCOME_INTERNAL;
+}
+
 /* Writes the one task that a statement gave back. */
-static enum outcome write_one(const struct db_result *result, struct buf *out, struct task_stored *ret)
+static enum outcome write_one(const struct task_store *store, enum db_statement statement,
+                              const struct db_result *result, struct buf *out, struct task_stored *ret)
 {
 	struct task task;
 	if (!read_row(result, 0, &task))
-		return OUTCOME_INTERNAL;
+		return row_is_odd(store, statement);
 	task_write(out, &task);
 	if (!buf_ok(out))
 		return OUTCOME_INTERNAL;
@@ -73,7 +81,7 @@ static enum outcome run_on_one(const struct task_store *store, enum db_statement
 	enum outcome outcome = run(store, statement, values, count, &result);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	return db_rows(result) == 1 ? write_one(result, out, ret) : none;
+	return db_rows(result) == 1 ? write_one(store, statement, result, out, ret) : none;
 }
 
 /* A guarded statement found no row: was it the task that is missing, or has it
@@ -88,7 +96,7 @@ static enum outcome tell_missing(const struct task_store *store, struct view id,
 	if (db_rows(result) != 1)
 		return OUTCOME_NO_SUCH_TASK;
 	if (!read_row(result, 0, &task))
-		return OUTCOME_INTERNAL;
+		return row_is_odd(store, STATEMENT_TASK_GET);
 	task_write_etag(&task, ret->etag);
 	return OUTCOME_PRECONDITION_FAILED;
 }
@@ -321,14 +329,15 @@ static enum db_statement list_statement(const struct task_list *list)
 	return (enum db_statement)statement;
 }
 
-static enum outcome write_page(const struct db_result *result, size_t rows, struct buf *out, struct task *ret_last)
+static enum outcome write_page(const struct task_store *store, enum db_statement statement,
+                               const struct db_result *result, size_t rows, struct buf *out, struct task *ret_last)
 {
 	buf_add_char(out, '[');
 	for (size_t row = 0; row < rows; row++) {
 		if (row > 0)
 			buf_add_char(out, ',');
 		if (!read_row(result, row, ret_last))
-			return OUTCOME_INTERNAL;
+			return row_is_odd(store, statement);
 		task_write(out, ret_last);
 	}
 	buf_add_char(out, ']');
@@ -345,12 +354,13 @@ enum outcome task_list(const struct task_store *store, const struct task_list *l
 	struct view limit_text = {limit, (size_t)snprintf(limit, sizeof limit, "%" PRId64, list->limit + 1)};
 	const struct view values[] = {list->status, list->priority, list->tag, list->pattern,
 	                              limit_text,   list->key,      list->id};
-	enum outcome outcome = run(store, list_statement(list), values, view_is_absent(list->id) ? 5 : 7, &result);
+	enum db_statement statement = list_statement(list);
+	enum outcome outcome = run(store, statement, values, view_is_absent(list->id) ? 5 : 7, &result);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	size_t rows = db_rows(result);
 	bool more = rows > (size_t)list->limit;
-	outcome = write_page(result, more ? (size_t)list->limit : rows, out, &last);
+	outcome = write_page(store, statement, result, more ? (size_t)list->limit : rows, out, &last);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	struct view next = more ? task_list_cursor(store->arena, list, &last) : ABSENT;
@@ -396,7 +406,7 @@ enum outcome task_export(const struct task_store *store, struct spool *spool)
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (export.bad)
-		return OUTCOME_INTERNAL;
+		return row_is_odd(store, STATEMENT_TASK_EXPORT);
 	if (spool_len(spool) == export.start)
 		buf_add_char(spool_buf(spool), '[');
 	buf_add_char(spool_buf(spool), ']');

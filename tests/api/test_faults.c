@@ -312,6 +312,167 @@ Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
 	relay_stop(relay);
 }
 
+/* ---- a write that is held up ---- */
+
+/* The server has ended it and told so: it is undone, and may be tried again. */
+Test(faults, a_write_that_waits_too_long_is_504_and_undone)
+{
+	const char *database = api_name("faults");
+	const char *const more[] = {ask_format("DATABASE_URL=%s", api_database(database)), "TODO_DATABASE_TIMEOUT=1",
+	                            NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	PGconn *blocker = postgres_connect("postgres", database);
+	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	static const struct {
+		const char *method;
+		const char *body;
+	} writes[] = {{"PUT", "{\"title\":\"" PRIVATE "\"}"}, {"PATCH", "{\"completed\":true}"}, {"DELETE", NULL}};
+	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+		const struct answer *answer = ask(tasks, writes[i].method, task, writes[i].body);
+		expect_problem(answer, 504, "database_timeout", writes[i].method);
+		cr_expect(view_equal(answer_header(answer, "Retry-After"), VIEW("1")), "%s", writes[i].method);
+	}
+	PQclear(PQexec(blocker, "ROLLBACK"));
+	PQfinish(blocker);
+	cr_expect(view_equal(ask(tasks, "GET", task, NULL)->body, made->body), "it is as it was");
+	cr_expect_eq(ask(tasks, "DELETE", task, NULL)->status, 204);
+}
+
+/* Here nothing came back at all: it may have happened. */
+Test(faults, a_write_to_a_silent_database_is_unknown)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	const struct answer *answer = ask(tasks, "POST", LIST, api_task("x", ""));
+	expect_problem(answer, 503, "outcome_unknown", "POST");
+	cr_expect(view_is_absent(answer_header(answer, "Retry-After")));
+	relay_stop(relay);
+}
+
+/* ---- no room ---- */
+
+Test(faults, a_database_without_a_free_connection_is_busy)
+{
+	const char *database = api_name("faults");
+	const char *role = api_name("faults_role");
+	postgres_database(database);
+	postgres_role(role, "IN ROLE todo_app CONNECTION LIMIT 1");
+	char *url = postgres_url(role, database);
+	struct responder *first = responder_start("tasks", api_settings_for(url));
+	struct responder *second = responder_start("tasks", api_settings_for(url));
+	struct responder *account = responder_start("account", api_settings_for(url));
+	struct responder *health = responder_start("health", api_settings_for(url));
+	cr_assert_eq(ask(first, "GET", LIST, NULL)->status, 200);
+	expect_unavailable(ask(second, "GET", LIST, NULL), "database_busy", "GET");
+	expect_unavailable(ask(second, "POST", LIST, api_task("x", "")), "database_busy", "POST");
+	expect_unavailable(ask(account, "GET", "/api/anna/export", NULL), "database_busy", "export");
+	expect_ready(health, 503, "database_busy");
+	cr_expect_eq(responder_stop(first), 0);
+	until(lists, second, "the tasks are listed");
+	free(url);
+}
+
+/* Two writers that keep each other from going on: tried once more, then given back to the client. */
+Test(faults, a_write_that_meets_its_like_again_and_again_is_busy)
+{
+	const char *database = api_name("faults");
+	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(database)));
+	postgres_run("postgres", database,
+	             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+	             " $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END$$;"
+	             "CREATE TRIGGER refuse BEFORE INSERT ON todo.task FOR EACH ROW EXECUTE FUNCTION refuse()");
+	expect_unavailable(ask(tasks, "POST", LIST, api_task("x", "")), "database_busy", "POST");
+	postgres_run("postgres", database, "DROP TRIGGER refuse ON todo.task");
+	cr_expect_eq(ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+}
+
+/* ---- our own faults ---- */
+
+struct logged {
+	const struct responder *responder;
+	const char *text;
+};
+
+static bool is_logged(void *context)
+{
+	const struct logged *logged = context;
+	struct view log = responder_log(logged->responder);
+	return memmem(log.ptr, log.len, logged->text, strlen(logged->text));
+}
+
+/* The client learns nothing but the request's id, by which the log tells the rest. */
+static void expect_internal(const struct responder *responder, const struct answer *answer, const char *told)
+{
+	struct view id = answer_header(answer, "X-Request-Id");
+	const char *silent = ask_format("{\"type\":\"/problems/internal\",\"title\":\"Internal Server Error\","
+	                                "\"status\":500,\"detail\":\"The fault is ours and has been logged.\","
+	                                "\"code\":\"internal\",\"request_id\":\"%.*s\"}",
+	                                VIEW_ARGS(id));
+	cr_expect_eq(answer->status, 500, "%s", told);
+	cr_expect(view_equal(answer->body, view_of(silent)), "%s: %.*s", told, VIEW_ARGS(answer->body));
+	cr_expect(view_is_absent(answer_header(answer, "Retry-After")), "%s", told);
+	cr_expect(view_is_absent(answer_header(answer, "ETag")), "%s", told);
+	struct logged record = {responder, ask_format("\"request_id\":\"%.*s\"", VIEW_ARGS(id))};
+	until(is_logged, &record, "the request is in the log");
+	struct view log = responder_log(responder);
+	const char *line = memmem(log.ptr, log.len, record.text, strlen(record.text));
+	const char *start = line;
+	while (start > log.ptr && start[-1] != '\n')
+		start--;
+	struct view rest = {line, (size_t)(log.ptr + log.len - line)};
+	struct view end = view_cut(&rest, '\n');
+	const char *whole = ask_format("%.*s%.*s", (int)(line - start), start, VIEW_ARGS(end));
+	cr_expect(strstr(whole, "\"level\":\"error\"") && strstr(whole, "\"status\":500") &&
+	                  strstr(whole, "\"reason\":\"internal\""),
+	          "%s", whole);
+	struct logged fault = {responder, told};
+	until(is_logged, &fault, ask_format("the log says: %s", told));
+}
+
+Test(faults, a_statement_that_the_role_may_not_run_is_logged_and_not_told)
+{
+	const char *database = api_name("faults");
+	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(database)));
+	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	postgres_run("todo_owner", database, "REVOKE UPDATE, DELETE ON todo.task FROM todo_app");
+	expect_internal(tasks, ask(tasks, "PATCH", task, "{\"completed\":true}"), "refused TASK_PATCH, SQLSTATE 42501");
+	expect_internal(tasks, ask(tasks, "DELETE", task, NULL), "refused TASK_DELETE, SQLSTATE 42501");
+	/* all else goes on, on the same connection */
+	cr_expect(view_equal(ask(tasks, "GET", task, NULL)->body, made->body));
+	postgres_run("todo_owner", database, "REVOKE SELECT ON todo.task FROM todo_app");
+	expect_internal(tasks, ask(tasks, "GET", LIST, NULL), "refused LIST_CREATED_DESC, SQLSTATE 42501");
+}
+
+/* What RFC 3339 has no words for can only have been written by hand. */
+Test(faults, a_row_that_has_no_form_in_an_answer_is_logged_and_not_told)
+{
+	const char *database = api_name("faults");
+	const char *url = api_database(database);
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	struct responder *account = responder_start("account", api_settings_for(url));
+	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	postgres_run("postgres", database, "UPDATE todo.task SET due_date = 'infinity'");
+	expect_internal(tasks, ask(tasks, "GET", task, NULL), "TASK_GET gave a row that has no form in an answer");
+	expect_internal(tasks, ask(tasks, "GET", LIST, NULL),
+	                "LIST_CREATED_DESC gave a row that has no form in an answer");
+	expect_internal(tasks, ask(tasks, "PATCH", task, "{\"completed\":true}"),
+	                "TASK_PATCH gave a row that has no form in an answer");
+	expect_internal(account, ask(account, "GET", "/api/anna/export", NULL),
+	                "TASK_EXPORT gave a row that has no form in an answer");
+	/* it can still be mended by its owner */
+	cr_expect_eq(ask(tasks, "PUT", task, api_task("y", ""))->status, 200);
+	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+}
+
 Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 {
 	const char *database = api_name("faults");
