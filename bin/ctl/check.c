@@ -157,7 +157,7 @@ static void check_parts(const struct config *config, int state_dir)
 	struct buf error = buf_make(ERROR_MAX);
 	struct parts parts;
 
-	if (parts_open(config, true, state_dir, &parts, &error)) {
+	if (parts_open(config, true, state_dir, INT64_MAX, &parts, &error)) {
 		check_keys(config, parts.keyring);
 		check_database(config, parts.db);
 		parts_close(&parts);

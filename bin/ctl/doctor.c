@@ -306,7 +306,7 @@ static void judge_token(const struct patient *patient, int state_dir)
 
 	if (!arena_init(&arena, ARENA_MAX))
 		return;
-	if (parts_open(&patient->config, false, state_dir, &parts, &error)) {
+	if (parts_open(&patient->config, false, state_dir, INT64_MAX, &parts, &error)) {
 		enum jwt_error verdict =
 		        keyring_verify(parts.keyring, &arena, buf_view(&patient->token), clock_now(), &claims);
 		explain_token(patient, verdict, &claims);

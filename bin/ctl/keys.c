@@ -26,7 +26,7 @@ static int list(const struct config *config, int state_dir, struct buf *error)
 	struct buf notes = buf_make(NOTES_MAX);
 	struct parts parts;
 
-	if (!parts_open(config, false, state_dir, &parts, error))
+	if (!parts_open(config, false, state_dir, INT64_MAX, &parts, error))
 		return EXIT_FAILURE;
 	size_t count = keyring_list(parts.keyring, clock_now(), keys, KEYS_MAX);
 	keyring_take_notes(parts.keyring, &notes);

@@ -437,8 +437,12 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	        .response = &app->response,
 	        .started = clock_monotonic(),
 	};
+	/* One budget for all that this request waits for, so that the client has an
+	 * answer of ours before its web server gives up. */
+	app->deadline = x.started + app->config.database_timeout * CLOCK_SECOND;
 	machine_refresh(app->machine);
 	reload(app);
+	parts_set_deadline(&app->parts, app->deadline);
 
 	enum outcome outcome = OUTCOME_INTERNAL;
 	if (request_id_make(&app->arena, &x.request_id) &&
@@ -535,7 +539,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 	if (!handlers_complete(program, error) || !settings_read(source, &app, error) || !memory_open(&app, error) ||
 	    !state_dir_open(app.config.state_dir, source->document_root, &app.state_dir, error) ||
 	    !machine_open(app.state_dir, &app.machine, error) ||
-	    !parts_open(&app.config, program->uses_database, app.state_dir, &app.parts, error)) {
+	    !parts_open(&app.config, program->uses_database, app.state_dir, INT64_MAX, &app.parts, error)) {
 		app_close(&app);
 		return false;
 	}

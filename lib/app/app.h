@@ -32,6 +32,7 @@ struct app {
 	struct arena arena;
 	struct parts parts;
 	struct machine *machine;
+	int64_t deadline;                  /* of the request that is being served, by clock_monotonic() */
 	struct db_counts db_counted;       /* as far as the machine's counters know */
 	struct source_counts keys_counted; /* the same */
 	struct response response;

@@ -3,8 +3,8 @@
 
 #include "db/source_table.h"
 
-static bool open_keyring(const struct config *config, bool uses_database, int state_dir, struct parts *parts,
-                         struct buf *error)
+static bool open_keyring(const struct config *config, bool uses_database, int state_dir, int64_t deadline,
+                         struct parts *parts, struct buf *error)
 {
 	struct keyring_parts keys = {.state_dir = state_dir};
 	struct source_table_options table = {
@@ -16,6 +16,8 @@ static bool open_keyring(const struct config *config, bool uses_database, int st
 
 	if (config->jwks_table && !source_table_open(&table, &keys.extra, error))
 		return false;
+	if (keys.extra)
+		keys.extra->deadline = deadline;
 	if (keyring_open(config, &keys, &parts->keyring, error))
 		return true;
 	if (keys.extra)
@@ -23,17 +25,27 @@ static bool open_keyring(const struct config *config, bool uses_database, int st
 	return false;
 }
 
-bool parts_open(const struct config *config, bool uses_database, int state_dir, struct parts *ret, struct buf *error)
+bool parts_open(const struct config *config, bool uses_database, int state_dir, int64_t deadline, struct parts *ret,
+                struct buf *error)
 {
 	struct parts parts = {0};
+	bool opened = !(uses_database || config->jwks_table) || db_open(config, &parts.db, error);
 
-	if (((uses_database || config->jwks_table) && !db_open(config, &parts.db, error)) ||
-	    !open_keyring(config, uses_database, state_dir, &parts, error)) {
+	if (opened && parts.db)
+		db_set_deadline(parts.db, deadline);
+	if (!opened || !open_keyring(config, uses_database, state_dir, deadline, &parts, error)) {
 		parts_close(&parts);
 		return false;
 	}
 	*ret = parts;
 	return true;
+}
+
+void parts_set_deadline(struct parts *parts, int64_t deadline)
+{
+	keyring_set_deadline(parts->keyring, deadline);
+	if (parts->db)
+		db_set_deadline(parts->db, deadline);
 }
 
 void parts_close(struct parts *parts)

@@ -70,8 +70,7 @@ enum outcome app_ready(struct app *app, unsigned int *ret_warnings)
 	struct result result = {.outcome = OUTCOME_INTERNAL};
 	int lock = -1;
 	if (!result_read(app, clock_monotonic(), &result)) {
-		int64_t deadline = clock_monotonic() + app->config.database_timeout * CLOCK_SECOND;
-		enum state_lock state = state_file_lock(app->state_dir, lock_file, deadline, &lock);
+		enum state_lock state = state_file_lock(app->state_dir, lock_file, app->deadline, &lock);
 		/* Whoever held the lock may have left a fresh result. */
 		if (state != STATE_LOCKED || !result_read(app, clock_monotonic(), &result)) {
 			result = ready_judge(app);

@@ -46,7 +46,9 @@ static bool replace(struct app *app, struct config *merged, bool *ret_replaced, 
 		config_release(merged);
 		return true;
 	}
-	if (!parts_open(merged, app->uses_database, app->state_dir, &parts, error)) {
+	/* The request that waits for this keeps the other half of its time. */
+	int64_t half = app->config.database_timeout * CLOCK_SECOND / 2;
+	if (!parts_open(merged, app->uses_database, app->state_dir, app->deadline - half, &parts, error)) {
 		config_release(merged);
 		return false;
 	}

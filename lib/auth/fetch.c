@@ -78,6 +78,8 @@ static bool set_options(CURL *curl, const struct fetch_options *options, struct 
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_TIMEOUT_MS, milliseconds);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+	/* Else the end waits for a name look-up that was given up (CURLOPT_QUICK_EXIT(3)). */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)body->max);
 	SET(CURLOPT_PROXY, options->loopback_only ? "" : options->proxy);
 	SET(CURLOPT_NOPROXY, "");

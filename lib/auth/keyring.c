@@ -209,6 +209,12 @@ void keyring_close(struct keyring *keyring)
 	free(keyring);
 }
 
+void keyring_set_deadline(struct keyring *keyring, int64_t deadline)
+{
+	for (size_t i = 0; i < keyring->source_count; i++)
+		keyring->sources[i]->deadline = deadline;
+}
+
 /* Brings all sources up to date; their keys are put together anew when one changed. */
 static void update(struct keyring *keyring, int64_t now, enum source_need need)
 {

@@ -30,6 +30,10 @@ CHECKED bool keyring_open(const struct config *config, const struct keyring_part
                           struct buf *error);
 void keyring_close(struct keyring *keyring);
 
+/* From now on nothing that is asked of key sources goes on after that instant, by
+ * clock_monotonic(); without one each question has its own timeout. */
+void keyring_set_deadline(struct keyring *keyring, int64_t deadline);
+
 /* Verifies one token at instant `now` (microseconds since 1970): the rules of
  * RFC 7519 §7.2 under RFC 8725. May fetch a key set when one is due, or when
  * `kid` is unknown, at most once per cooldown on a machine. *ret and its views

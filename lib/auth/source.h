@@ -38,6 +38,7 @@ struct source_counts {
 struct source {
 	const struct source_type *type;
 	struct source_counts counts;
+	int64_t deadline;    /* of whoever is served, by clock_monotonic(): nothing goes on after it; 0: none */
 	bool is_outdated;    /* what it was given last is no good or can't be had: an older set is in use */
 	const char *refusal; /* why no key of it may be used, whatever it holds; NULL: nothing is wrong */
 };

@@ -15,6 +15,9 @@
  * enough to see a new key, too short to stop the service by asking. */
 #define UNKNOWN_KID_WAIT (1 * CLOCK_SECOND)
 
+/* A question that has less time than this is not asked. */
+#define LEAST_TIME (CLOCK_SECOND / 10)
+
 enum { HEAD_MAX = SOURCE_ORIGIN_MAX + 128, NAME_HASH_BYTES = 8 };
 
 _Static_assert((int)SOURCE_DIGEST_BYTES == (int)crypto_hash_sha256_BYTES, "the digest is a SHA-256");
@@ -147,13 +150,24 @@ static void read_copy(struct source_shared *source, int64_t now, struct buf *not
 
 /* ---- asking ---------------------------------------------------------------- */
 
+/* As much of `wanted` as the one who is served has left; 0: none. */
+static int64_t time_for(const struct source_shared *source, int64_t wanted)
+{
+	int64_t left = source->source.deadline > 0 ? source->source.deadline - clock_monotonic() : wanted;
+
+	if (left <= 0)
+		return 0;
+	return left < wanted ? left : wanted;
+}
+
 /* What went wrong; NULL: a good set. */
-static const char *ask_and_install(struct source_shared *source, int64_t now, struct buf *document, struct buf *notes)
+static const char *ask_and_install(struct source_shared *source, int64_t now, int64_t time, struct buf *document,
+                                   struct buf *notes)
 {
 	const char *fault = NULL;
 	enum jwks_error error;
 
-	switch (source->ask(source, document, notes, &fault)) {
+	switch (source->ask(source, time, document, notes, &fault)) {
 	case SOURCE_ANSWERED:
 		source->source.refusal = NULL;
 		error = install(source, buf_view(document), now, notes);
@@ -173,10 +187,10 @@ static const char *ask_and_install(struct source_shared *source, int64_t now, st
 	return fault;
 }
 
-static void ask(struct source_shared *source, int64_t now, struct buf *notes)
+static void ask(struct source_shared *source, int64_t now, int64_t time, struct buf *notes)
 {
 	struct buf document = buf_make(JWKS_MAX_BYTES);
-	const char *fault = ask_and_install(source, now, &document, notes);
+	const char *fault = ask_and_install(source, now, time, &document, notes);
 
 	source->source.counts.fetches++;
 	if (fault) {
@@ -220,6 +234,7 @@ static int64_t lock_deadline(const struct source_shared *source, enum source_nee
 		wait = source->options.timeout;
 	else if (need == SOURCE_UNKNOWN_KID)
 		wait = source->options.timeout < UNKNOWN_KID_WAIT ? source->options.timeout : UNKNOWN_KID_WAIT;
+	wait = time_for(source, wait);
 	return wait > 0 ? clock_monotonic() + wait : 0;
 }
 
@@ -247,9 +262,11 @@ static void renew(struct source_shared *source, int64_t now, enum source_need ne
 		close(lock);
 		return;
 	}
-	if (may_ask(source, now, need)) {
+	int64_t time = time_for(source, source->options.timeout);
+	/* Without time an attempt would fail, and count, for nothing. */
+	if (may_ask(source, now, need) && time >= LEAST_TIME) {
 		tell_attempt(source, lock, now, need, notes);
-		ask(source, now, notes);
+		ask(source, now, time, notes);
 	}
 	close(lock);
 }

@@ -34,9 +34,9 @@ struct source_shared_options {
 struct source_shared {
 	struct source source;
 
-	/* Appends a JWK Set to *ret, which is bounded; otherwise *ret_fault says in
-	 * words that live as long as the process what went wrong. */
-	enum source_answer (*ask)(struct source_shared *shared, struct buf *ret, struct buf *notes,
+	/* Appends a JWK Set to *ret, which is bounded, within `time`; otherwise
+	 * *ret_fault says in words that live as long as the process what went wrong. */
+	enum source_answer (*ask)(struct source_shared *shared, int64_t time, struct buf *ret, struct buf *notes,
 	                          const char **ret_fault);
 
 	/* The rest is the module's own. */

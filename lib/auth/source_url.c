@@ -17,7 +17,8 @@ struct source_url {
 	bool is_loopback;
 };
 
-static enum source_answer ask(struct source_shared *shared, struct buf *ret, struct buf *notes, const char **ret_fault)
+static enum source_answer ask(struct source_shared *shared, int64_t time, struct buf *ret, struct buf *notes,
+                              const char **ret_fault)
 {
 	const struct source_url *source = (const struct source_url *)shared;
 	const struct fetch_options options = {
@@ -25,7 +26,7 @@ static enum source_answer ask(struct source_shared *shared, struct buf *ret, str
 	        .proxy = source->proxy,
 	        .ca_file = source->ca_file,
 	        .loopback_only = source->is_loopback,
-	        .timeout = shared->options.timeout,
+	        .timeout = time,
 	};
 	const char *fault = fetch(&options, ret);
 

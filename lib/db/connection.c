@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "db/lookup.h"
 #include "db/value.h"
 
 static const char identity_sql[] = CONNECTION_IDENTITY;
@@ -95,41 +96,80 @@ static void read_sqlstate(const PGconn *conn, char ret[6])
 	ret[5] = '\0';
 }
 
-/* True when logged in; *stage is the last one that was reached. */
-static bool complete(PGconn *conn, int64_t deadline, ConnStatusType *stage)
+/* PIPELINE_DONE: logged in. *stage is the last one that was reached. */
+static enum pipeline_end complete(PGconn *conn, int64_t deadline, ConnStatusType *stage)
 {
 	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
 	while (wanted != PGRES_POLLING_OK) {
 		if (PQstatus(conn) != CONNECTION_BAD)
 			*stage = PQstatus(conn);
+		if (wanted == PGRES_POLLING_FAILED)
+			return PIPELINE_LOST;
 		short events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-		if (wanted == PGRES_POLLING_FAILED || pipeline_wait(PQsocket(conn), events, deadline) != PIPELINE_DONE)
-			return false;
+		enum pipeline_end end = pipeline_wait(PQsocket(conn), events, deadline);
+		if (end != PIPELINE_DONE)
+			return end;
 		wanted = PQconnectPoll(conn);
 	}
+	return PIPELINE_DONE;
+}
+
+/* Connects to an address without names. */
+static bool open_known(struct connection *connection, const struct address *address, int64_t deadline,
+                       struct connection_fault *ret)
+{
+	ConnStatusType stage = CONNECTION_BAD;
+	enum pipeline_end end = PIPELINE_LOST;
+	PGconn *conn = PQconnectStartParams(address->keywords, (const char *const *)address->values, 0);
+	if (conn && PQstatus(conn) != CONNECTION_BAD) {
+		PQsetNoticeReceiver(conn, on_notice, connection);
+		PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
+		end = complete(conn, deadline, &stage);
+		if (end == PIPELINE_DONE && PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1) {
+			connection->conn = conn;
+			return true;
+		}
+	}
+	*ret = (struct connection_fault){.stage = stage_name(stage), .late = end == PIPELINE_LATE};
+	if (conn)
+		read_sqlstate(conn, ret->sqlstate);
+	PQfinish(conn);
+	return false;
+}
+
+/* The values of *address stay its owner's. */
+static bool borrow(struct address *address, const char *keyword, struct view value)
+{
+	size_t i = 0;
+	while (i < address->count && strcmp(address->keywords[i], keyword) != 0)
+		i++;
+	if (i == ADDRESS_OPTIONS_MAX)
+		return false;
+	address->keywords[i] = keyword;
+	address->values[i] = (char *)(uintptr_t)value.ptr;
+	if (i == address->count)
+		address->count++;
 	return true;
 }
 
 bool connection_open(struct connection *connection, const struct address *address, int64_t deadline,
                      struct connection_fault *ret)
 {
-	ConnStatusType stage = CONNECTION_BAD;
+	struct address known = *address;
+	struct lookup lookup = {0};
+	enum lookup_end end = lookup_hosts(address, deadline, &lookup);
 	*connection = (struct connection){0};
-	PGconn *conn = PQconnectStartParams(address->keywords, (const char *const *)address->values, 0);
-	if (conn && PQstatus(conn) != CONNECTION_BAD) {
-		PQsetNoticeReceiver(conn, on_notice, connection);
-		PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
-		if (complete(conn, deadline, &stage) && PQsetnonblocking(conn, 1) == 0 &&
-		    PQenterPipelineMode(conn) == 1) {
-			connection->conn = conn;
-			return true;
-		}
-	}
-	*ret = (struct connection_fault){.stage = stage_name(stage)};
-	if (conn)
-		read_sqlstate(conn, ret->sqlstate);
-	PQfinish(conn);
-	return false;
+	bool found = end == LOOKUP_NEEDLESS ||
+	             (end == LOOKUP_DONE && borrow(&known, "host", lookup.host) &&
+	              borrow(&known, "hostaddr", lookup.hostaddr) && borrow(&known, "port", lookup.port));
+	bool opened = false;
+	if (found)
+		opened = open_known(connection, &known, deadline, ret);
+	else
+		*ret = (struct connection_fault){.stage = "looking up the server's name", .late = end == LOOKUP_LATE};
+	if (end == LOOKUP_DONE)
+		lookup_destroy(&lookup);
+	return opened;
 }
 
 void connection_close(struct connection *connection)

@@ -36,10 +36,11 @@ struct connection {
 struct connection_fault {
 	const char *stage;
 	char sqlstate[6]; /* "" when the server sent none */
+	bool late;        /* the deadline has passed */
 };
 
-/* Connects without blocking but for the name look-up, which libpq leaves to
- * getaddrinfo(3). On failure the connection stays closed. */
+/* Connects within the deadline, the look-up of names included. On failure the
+ * connection stays closed. */
 CHECKED bool connection_open(struct connection *connection, const struct address *address, int64_t deadline,
                              struct connection_fault *ret);
 void connection_close(struct connection *connection);

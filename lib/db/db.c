@@ -40,7 +40,8 @@ struct db {
 	struct buf notes;
 	struct db_counts counts;
 	char trace[DB_TRACE_MAX + 1];
-	int64_t timeout; /* microseconds */
+	int64_t timeout;  /* microseconds */
+	int64_t deadline; /* by clock_monotonic(): of all calls together */
 	bool prepare;
 	bool role_check;
 	bool revocation;
@@ -124,6 +125,7 @@ bool db_open(const struct config *config, struct db **ret, struct buf *error)
 	}
 	db->notes = buf_make(NOTES_MAX);
 	db->timeout = config->database_timeout * CLOCK_SECOND;
+	db->deadline = INT64_MAX;
 	db->prepare = config->database_prepare;
 	db->role_check = config->database_role_check;
 	db->revocation = config->jwt_revocation;
@@ -139,6 +141,28 @@ void db_close(struct db *db)
 	address_destroy(&db->address);
 	buf_destroy(&db->notes);
 	free(db);
+}
+
+void db_set_deadline(struct db *db, int64_t deadline)
+{
+	db->deadline = deadline;
+}
+
+/* Of one call. */
+static int64_t deadline_of(const struct db *db)
+{
+	int64_t own = clock_monotonic() + db->timeout;
+	return own < db->deadline ? own : db->deadline;
+}
+
+/* Nothing is begun without time to end it: a write's outcome would be unknown for no reason. */
+static bool is_too_late(struct db *db, int64_t deadline)
+{
+	if (clock_monotonic() < deadline)
+		return false;
+	db->counts.timeouts++;
+	note_fault(db, VIEW("no time is left for it"), VIEW(""), "");
+	return true;
 }
 
 static enum outcome check(struct db *db, int64_t deadline)
@@ -183,6 +207,11 @@ static enum outcome connect_and_check(struct db *db, int64_t deadline)
 		return db->closed_reason;
 	db->counts.connections++;
 	if (!connection_open(&db->connection, &db->address, deadline, &fault)) {
+		if (fault.late) {
+			db->counts.timeouts++;
+			note_fault(db, VIEW("no answer in time while "), view_of(fault.stage), "");
+			return back_off(db, OUTCOME_DATABASE_TIMEOUT);
+		}
 		note_fault(db, VIEW("connecting failed while "), view_of(fault.stage), fault.sqlstate);
 		enum outcome outcome = reaction_to(fault.sqlstate)->outcome;
 		return back_off(db, outcome == OUTCOME_DATABASE_BUSY ? outcome : OUTCOME_DATABASE_UNAVAILABLE);
@@ -194,6 +223,8 @@ static enum outcome connect_and_check(struct db *db, int64_t deadline)
 /* A connection that was good when last seen, or a new one. */
 static enum outcome acquire(struct db *db, int64_t deadline)
 {
+	if (is_too_late(db, deadline))
+		return OUTCOME_DATABASE_TIMEOUT;
 	if (db->connection.conn && connection_stale(&db->connection))
 		connection_close(&db->connection);
 	return db->connection.conn ? OUTCOME_OK : connect_and_check(db, deadline);
@@ -201,7 +232,9 @@ static enum outcome acquire(struct db *db, int64_t deadline)
 
 enum outcome db_ready(struct db *db)
 {
-	int64_t deadline = clock_monotonic() + db->timeout;
+	int64_t deadline = deadline_of(db);
+	if (is_too_late(db, deadline))
+		return OUTCOME_DATABASE_TIMEOUT;
 	if (db->connection.conn && connection_stale(&db->connection))
 		connection_close(&db->connection);
 	if (!db->connection.conn)
@@ -273,7 +306,7 @@ static enum outcome run(struct db *db, struct connection_job *job, void (*begin)
 	int64_t started = clock_monotonic();
 	if (job->count + 1 != statements[job->statement].parameters)
 		return OUTCOME_INTERNAL;
-	enum outcome outcome = attempt(db, job, begin, started + db->timeout, ret);
+	enum outcome outcome = attempt(db, job, begin, deadline_of(db), ret);
 	db->counts.waited += clock_monotonic() - started;
 	return outcome;
 }
@@ -367,7 +400,7 @@ enum outcome db_read_keys(struct db *db, int64_t grace, struct db_result **ret)
 {
 	int64_t started = clock_monotonic();
 	RESULT rows = NULL;
-	enum outcome outcome = read_keys(db, grace, started + db->timeout, &rows);
+	enum outcome outcome = read_keys(db, grace, deadline_of(db), &rows);
 	db->counts.waited += clock_monotonic() - started;
 	if (outcome != OUTCOME_OK)
 		return outcome;

@@ -31,18 +31,23 @@ enum db_statement {
 CHECKED bool db_open(const struct config *config, struct db **ret, struct buf *error);
 void db_close(struct db *db);
 
+/* Whatever is asked from now on ends at that instant (clock_monotonic()) at the
+ * latest, so that all a request asks has one budget. Without one each call has
+ * TODO_DATABASE_TIMEOUT for itself. */
+void db_set_deadline(struct db *db, int64_t deadline);
+
 /* Connected, its role safe, its schema current? Asks the database each time,
  * on the connection that requests use. OUTCOME_OK,
  * OUTCOME_DATABASE_UNAVAILABLE, _BUSY, _TIMEOUT, _ROLE or _SCHEMA. */
 CHECKED enum outcome db_ready(struct db *db);
 
-/* Runs one statement as the principal's user, within TODO_DATABASE_TIMEOUT
- * all told. $1 is always the user; `values` are $2 and on, ABSENT for NULL.
+/* Runs one statement as the principal's user, within TODO_DATABASE_TIMEOUT and
+ * the deadline. $1 is always the user; `values` are $2 and on, ABSENT for NULL.
  *
  * A dead idle connection is replaced unseen. A read whose connection breaks is
  * tried once more on a new one; a write is not, once its Sync may have left:
  * then it is OUTCOME_OUTCOME_UNKNOWN. After a failed connect further calls
- * fail at once for a second. With JWT_REVOCATION the same round trip judges
+ * fail at once for a second, in the same way. With JWT_REVOCATION the same round trip judges
  * whether the principal's token is revoked: OUTCOME_TOKEN_INVALID; so is a token
  * whose user is gone from a table that the tasks refer to. On OUTCOME_OK the
  * caller owns *ret. */

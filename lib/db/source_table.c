@@ -95,12 +95,15 @@ static const char *write_set(const struct source_table *source, const struct db_
 	return buf_ok(out) ? NULL : "larger than 256 KiB";
 }
 
-static enum source_answer ask(struct source_shared *shared, struct buf *ret, struct buf *notes, const char **ret_fault)
+/* The handle keeps to the deadline by itself. */
+static enum source_answer ask(struct source_shared *shared, int64_t time, struct buf *ret, struct buf *notes,
+                              const char **ret_fault)
 {
 	struct source_table *source = (struct source_table *)shared;
 	DB_RESULT rows = NULL;
 	enum outcome outcome = db_read_keys(source->db, source->grace, &rows);
 
+	(void)time;
 	if (source->lets_go)
 		db_disconnect(source->db);
 	if (outcome == OUTCOME_DATABASE_ROLE) {

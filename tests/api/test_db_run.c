@@ -480,9 +480,34 @@ Test(db, a_server_that_never_greets_is_given_up)
 	struct relay *relay = relay_start(postgres_folder());
 	struct db *db = open_through(relay, "db_no_greeting", 1);
 	atomic_store(&relay->order, RELAY_SWALLOW_REQUESTS);
-	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
+	/* Nothing was sent of the write, so its outcome is known. */
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
 	cr_expect_eq(db_connections(db), 1);
-	cr_expect(database_noted(db, "connecting failed while logging in"));
+	cr_expect_eq(db_counts(db).timeouts, 1);
+	cr_expect(database_noted(db, "no answer in time while logging in"));
+	db_close(db);
+	relay_stop(relay);
+}
+
+/* A request's own deadline stands before what each statement may take. */
+Test(db, all_calls_of_a_request_share_its_deadline)
+{
+	postgres_database("db_deadline");
+	struct relay *relay = relay_start(postgres_folder());
+	struct db *db = open_through(relay, "db_deadline", 300);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	db_set_deadline(db, clock_monotonic() + CLOCK_SECOND);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+	/* Its time is over: nothing more is sent, nothing is connected, and the next request does not pay. */
+	unsigned turns = atomic_load(&relay->turns);
+	atomic_store(&relay->order, RELAY_PASS);
+	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect_eq(db_ready(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect_eq(atomic_load(&relay->turns), turns);
+	db_set_deadline(db, clock_monotonic() + 20 * CLOCK_SECOND);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	db_close(db);
 	relay_stop(relay);
 }

@@ -282,7 +282,8 @@ Test(faults, a_silent_database_is_given_up_in_time)
 	struct relay *relay = relay_start(postgres_folder());
 	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	/* a busy machine may take longer for the first connection */
+	until(lists, tasks, "the tasks are listed");
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
 	const struct answer *answer = ask(tasks, "GET", LIST, NULL);
 	expect_problem(answer, 504, "database_timeout", "GET");
@@ -348,7 +349,8 @@ Test(faults, a_write_to_a_silent_database_is_unknown)
 	struct relay *relay = relay_start(postgres_folder());
 	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	/* a busy machine may take longer for the first connection */
+	until(lists, tasks, "the tasks are listed");
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
 	const struct answer *answer = ask(tasks, "POST", LIST, api_task("x", ""));
 	expect_problem(answer, 503, "outcome_unknown", "POST");

@@ -109,7 +109,7 @@ Test(settings, refuses_values_that_are_none)
 	        {"TODO_DATABASE_TLS=" VALUE},
 	        {"TODO_DATABASE_ROLE_CHECK=" VALUE},
 	        {"TODO_DATABASE_TIMEOUT=0"},
-	        {"TODO_DATABASE_TIMEOUT=301"},
+	        {"TODO_DATABASE_TIMEOUT=31"},
 	        {"TODO_DATABASE_PREPARE=" VALUE},
 	        {"TODO_ENV=" VALUE},
 	        {"WORKERS=-1"},

@@ -2,6 +2,7 @@
 #include "support/relay.h"
 
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 16 };
+enum { PAIRS_MAX = 128, LISTENERS = 2 };
 
 struct pair {
 	int client;
@@ -59,7 +60,7 @@ static bool carry(struct relay *relay, struct pair *pair, bool from_client)
 	pair->client_spoke = from_client;
 	if (from_client ? order == RELAY_SWALLOW_REQUESTS : order == RELAY_SWALLOW_ANSWERS)
 		return true;
-	if (from_client && order == RELAY_CUT_REQUESTS)
+	if (order == RELAY_REFUSE || (from_client && order == RELAY_CUT_REQUESTS))
 		return false;
 	if (!from_client && order == RELAY_CUT_ANSWERS)
 		return false;
@@ -80,7 +81,8 @@ static void take(struct relay *relay, int listener, const struct sockaddr_un *ta
 	size_t i = 0;
 	while (i < PAIRS_MAX && pairs[i].client >= 0)
 		i++;
-	if (i == PAIRS_MAX || connect(server, (const struct sockaddr *)target, sizeof *target) != 0) {
+	bool refused = atomic_load(&relay->order) == RELAY_REFUSE;
+	if (refused || i == PAIRS_MAX || connect(server, (const struct sockaddr *)target, sizeof *target) != 0) {
 		close(client);
 		close(server);
 		return;
@@ -88,31 +90,48 @@ static void take(struct relay *relay, int listener, const struct sockaddr_un *ta
 	pairs[i] = (struct pair){client, server, false};
 }
 
-static void serve(struct relay *relay, int listener, const struct sockaddr_un *target)
+static void serve(struct relay *relay, const int listeners[LISTENERS], const struct sockaddr_un *target)
 {
 	struct pair pairs[PAIRS_MAX];
 	for (size_t i = 0; i < PAIRS_MAX; i++)
 		pairs[i] = (struct pair){-1, -1, false};
 	for (;;) {
-		struct pollfd polled[1 + 2 * PAIRS_MAX] = {{.fd = listener, .events = POLLIN}};
+		struct pollfd polled[2 * PAIRS_MAX + LISTENERS];
+		struct pollfd *listening = polled + 2 * PAIRS_MAX;
 		for (size_t i = 0; i < PAIRS_MAX; i++) {
-			polled[1 + 2 * i] = (struct pollfd){.fd = pairs[i].client, .events = POLLIN};
-			polled[2 + 2 * i] = (struct pollfd){.fd = pairs[i].server, .events = POLLIN};
+			polled[2 * i] = (struct pollfd){.fd = pairs[i].client, .events = POLLIN};
+			polled[1 + 2 * i] = (struct pollfd){.fd = pairs[i].server, .events = POLLIN};
 		}
-		if (poll(polled, 1 + 2 * PAIRS_MAX, -1) < 0)
+		for (size_t i = 0; i < LISTENERS; i++)
+			listening[i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
+		if (poll(polled, 2 * PAIRS_MAX + LISTENERS, -1) < 0)
 			continue;
 		for (size_t i = 0; i < PAIRS_MAX; i++) {
 			bool alive = true;
-			if (polled[1 + 2 * i].revents)
+			if (polled[2 * i].revents)
 				alive = carry(relay, &pairs[i], true);
-			if (alive && polled[2 + 2 * i].revents)
+			if (alive && polled[1 + 2 * i].revents)
 				alive = carry(relay, &pairs[i], false);
 			if (!alive)
 				pair_close(&pairs[i]);
 		}
-		if (polled[0].revents)
-			take(relay, listener, target, pairs);
+		for (size_t i = 0; i < LISTENERS; i++)
+			if (listening[i].revents)
+				take(relay, listeners[i], target, pairs);
 	}
+}
+
+/* A listener on a port of the kernel's choice. */
+static int listen_on_loopback(int *ret_port)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof own;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(listener, (const struct sockaddr *)&own, sizeof own), 0);
+	cr_assert_eq(listen(listener, PAIRS_MAX), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&own, &size), 0);
+	*ret_port = ntohs(own.sin_port);
+	return listener;
 }
 
 struct relay *relay_start(const char *target_folder)
@@ -127,16 +146,18 @@ struct relay *relay_start(const char *target_folder)
 	socket_address(target_folder, &target);
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(listener, (const struct sockaddr *)&own, sizeof own), 0);
-	cr_assert_eq(listen(listener, 16), 0);
+	cr_assert_eq(listen(listener, PAIRS_MAX), 0);
+	const int listeners[LISTENERS] = {listener, listen_on_loopback(&relay->port)};
 	/* Not straight into the memory that both share: the child's 0 would win. */
 	pid_t child = fork();
 	cr_assert_geq(child, 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(relay, listener, &target);
+		serve(relay, listeners, &target);
 	}
 	relay->process = child;
-	close(listener);
+	close(listeners[0]);
+	close(listeners[1]);
 	return relay;
 }
 

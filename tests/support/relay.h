@@ -1,7 +1,7 @@
 /* A relay between libpq and the server: counts turns, and fails on demand.
  *
  * It is a process of its own that listens on a Unix socket in a folder of its
- * own; its orders and counts lie in memory shared with the test. */
+ * own, and on a port of 127.0.0.1; its orders and counts lie in memory shared with the test. */
 #ifndef SUPPORT_RELAY_H
 #define SUPPORT_RELAY_H
 
@@ -15,6 +15,7 @@ enum relay_order {
 	RELAY_CUT_REQUESTS,     /* the connection breaks before the server sees what is sent */
 	RELAY_CUT_ANSWERS,      /* the server works, the connection breaks before its answer arrives */
 	RELAY_CUT_ANSWERS_ONCE, /* the same once, then RELAY_PASS */
+	RELAY_REFUSE,           /* whoever comes is sent away, and who is here is cut off */
 };
 
 struct relay {
@@ -22,7 +23,8 @@ struct relay {
 	atomic_uint turns;       /* how often the talk went over from the client to the server */
 	atomic_uint connections; /* accepted */
 	pid_t process;
-	char folder[64]; /* the host of its address */
+	char folder[64]; /* the host of its address, or … */
+	int port;        /* … its port on 127.0.0.1 */
 };
 
 /* Starts one; *target_folder is the server's. A failure fails the test. Ends

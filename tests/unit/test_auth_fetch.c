@@ -7,8 +7,9 @@
 #include "base/clock.h"
 #include "support/auth_server.h"
 #include "support/leaks.h"
+#include "support/resolver.h"
 
-TestSuite(fetch, .fini = leaks_check);
+TestSuite(fetch, .fini = leaks_check, .timeout = 60);
 
 Test(fetch, drops_what_would_steer_it)
 {
@@ -59,4 +60,22 @@ Test(fetch, connects_to_loopback_addresses_only)
 	fetch_stop();
 	buf_destroy(&body);
 	auth_server_stop(&server);
+}
+
+/* libcurl looks names up in a thread, and would wait for it to end. */
+Test(fetch, gives_up_a_name_that_nobody_looks_up_in_time)
+{
+	struct fetch_options options = {
+	        .url = "https://issuer.test/jwks",
+	        .proxy = "",
+	        .ca_file = "/etc/ssl/certs/ca-certificates.crt",
+	        .timeout = CLOCK_SECOND,
+	};
+	struct buf body = buf_make(1024);
+
+	cr_assert(fetch_start());
+	resolver_set("issuer.test", NULL);
+	cr_expect_str_eq(fetch(&options, &body), "Timeout was reached");
+	fetch_stop();
+	buf_destroy(&body);
 }
