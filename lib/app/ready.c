@@ -15,6 +15,14 @@ struct result {
 	unsigned int warnings;
 };
 
+/* Too slow to answer is as good as away: who asks is told 200 or 503. */
+static enum outcome database_judge(struct db *db)
+{
+	enum outcome outcome = db_ready(db);
+	bool told = outcome == OUTCOME_OK || outcome_row(outcome)->status == 503;
+	return told ? outcome : OUTCOME_DATABASE_UNAVAILABLE;
+}
+
 static struct result ready_judge(struct app *app)
 {
 	struct result result = {.outcome = OUTCOME_OK};
@@ -26,7 +34,7 @@ static struct result ready_judge(struct app *app)
 	if (!usable)
 		result.outcome = OUTCOME_KEYS_UNAVAILABLE;
 	else if (app->parts.db)
-		result.outcome = db_ready(app->parts.db);
+		result.outcome = database_judge(app->parts.db);
 	return result;
 }
 

@@ -293,6 +293,22 @@ Test(faults, a_silent_database_is_given_up_in_time)
 	relay_stop(relay);
 }
 
+/* Whether it is slow or away, it can't be reached: /ready is 200 or 503 and nothing else. */
+Test(faults, a_silent_database_is_not_ready)
+{
+	const char *database = api_name("faults");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	struct responder *health = responder_start("health", api_settings(more));
+	expect_ready(health, 200, NULL);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	expect_ready(health, 503, "database_unavailable");
+	atomic_store(&relay->order, RELAY_PASS);
+	expect_ready(health, 200, NULL);
+	relay_stop(relay);
+}
+
 /* A client that repeats it blindly might do it twice. */
 Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
 {

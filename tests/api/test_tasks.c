@@ -476,6 +476,7 @@ Test(tasks, answers_for_a_foreign_task_as_for_one_that_is_missing)
 	        {"GET", "", NULL},
 	        {"HEAD", "", NULL},
 	        {"PUT", "", "{\"title\":\"taken over\"}"},
+	        {"PATCH", "", "{\"title\":\"taken over\"}"},
 	        {"DELETE", "", NULL},
 	        {"PATCH", "/complete", "{\"completed\":true}"},
 	        {"PATCH", "/complete", NULL},
