@@ -2,6 +2,7 @@
  * of a request that is over. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,56 @@ Test(process, no_file_of_its_own_takes_the_place_of_a_closed_standard_descriptor
 	cr_expect_str_eq(descriptor(health, STDOUT_FILENO), "/dev/null");
 	cr_expect_str_eq(descriptor(health, STDERR_FILENO), "/dev/null");
 	auth_folder_remove(&folder);
+}
+
+/* ---- the environment ---- */
+
+struct environment {
+	const struct responder *responder;
+	const char *name;
+};
+
+/* The environment that the process was given at its last execve(2) has that name. */
+static bool holds_variable(const struct environment *environment)
+{
+	static char text[64 * 1024];
+	int fd = open(ask_format("/proc/%d/environ", (int)responder_pid(environment->responder)), O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, text, sizeof text) : -1;
+	close(fd);
+	cr_assert(len > 0 && (size_t)len < sizeof text);
+	for (struct view rest = {text, (size_t)len}; rest.len > 0;)
+		if (view_starts(view_cut(&rest, '\0'), view_of(ask_format("%s=", environment->name))))
+			return true;
+	return false;
+}
+
+static bool has_lost_it(void *context)
+{
+	return !holds_variable(context);
+}
+
+/* A web server makes HTTP_PROXY of a request's header Proxy, and under plain CGI that is the environment. What a
+ * program drops at its start is missing in the one that takes its place at HUP. */
+Test(process, drops_whatever_would_steer_its_connections)
+{
+	static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",  "ALL_PROXY",
+	                                    "all_proxy",  "NO_PROXY",   "no_proxy",    "SSLKEYLOGFILE"};
+	static const char *const programs[] = {"health", "auth", "tasks", "account"};
+	const char *more[16] = {"WORKERS=1"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		more[1 + i] = ask_format("%s=http://127.0.0.1:1", names[i]);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		struct responder *responder = responder_start(programs[i], api_settings(more));
+		struct ask ask = {.target = "/nothing"};
+		expect_problem(responder_ask(responder, &ask), 404, "not_found", programs[i]);
+		cr_assert_eq(kill(responder_pid(responder), SIGHUP), 0);
+		for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+			struct environment environment = {responder, names[j]};
+			until(has_lost_it, &environment, ask_format("%s drops %s", programs[i], names[j]));
+		}
+		cr_expect(holds_variable(&(struct environment){responder, "BETTER_AUTH_SECRET"}), "and no more");
+		expect_problem(responder_ask(responder, &ask), 404, "not_found", programs[i]);
+	}
 }
 
 /* A worker serves one connection at a time: one kept open for later would be the

@@ -6,7 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "support/api.h"
+#include "support/auth_folder.h"
+#include "support/issuer.h"
+#include "support/machine.h"
 
 TestSuite(settings, .fini = api_end, .timeout = 240);
 
@@ -133,11 +137,11 @@ Test(settings, refuses_values_that_are_none)
 /* Each program of the house, not only the one that was thought of. */
 Test(settings, are_judged_alike_by_every_program)
 {
-	static const char *const programs[] = {"health", "auth", "tasks"};
+	static const char *const programs[] = {"health", "auth", "tasks", "account"};
 	static const char *const cases[][3] = {
 	        {"JWT_LEEWAY=61"},       {"BETTER_AUTH_SECRET=short" VALUE},
 	        {"TODO_UNKNOWN=" VALUE}, {"STATE_DIR=/tmp/" VALUE},
-	        {"CORS_ORIGINS=*"},
+	        {"CORS_ORIGINS=*"},      {"WORKERS=" VALUE},
 	};
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
 		expect_each_refused(programs[i], EACH(cases));
@@ -292,6 +296,190 @@ Test(settings, take_a_secret_from_a_file_of_its_own)
 	const char *const both[] = {ask_format("BETTER_AUTH_SECRET_FILE=%s", path), NULL};
 	expect_refusal("auth", api_settings(both), "BETTER_AUTH_SECRET", "both");
 	unlink(path);
+}
+
+/* ---- the default settings file ---- */
+
+/* A folder of this test with a settings file where a home has one. */
+static const char *home_with(const struct auth_folder *folder, const char *name, const char *text, mode_t mode)
+{
+	const char *home = ask_format("%s/%s", folder->path, name);
+	const char *path = ask_format("%s/.config/todo-fcgi/env", home);
+	cr_assert(mkdir(home, 0700) == 0 && mkdir(ask_format("%s/.config", home), 0700) == 0 &&
+	          mkdir(ask_format("%s/.config/todo-fcgi", home), 0700) == 0);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, mode) == 0);
+	close(fd);
+	return home;
+}
+
+/* An empty TODO_ENV_FILE is none, and an empty STATE_DIR the default. */
+#define NOTHING_CHOSEN "TODO_ENV_FILE=", "STATE_DIR="
+#define GOOD "BETTER_AUTH_SECRET=" API_SECRET "\nBETTER_AUTH_URL=" API_ORIGIN "\n"
+#define BAD "JWT_LEEWAY=" VALUE "\n"
+
+/* The home is the password database's; HOME is whatever a web server left there. */
+Test(settings, come_from_the_home_that_the_password_database_names)
+{
+	struct auth_folder folder = auth_folder_make();
+	const char *home = home_with(&folder, "home", GOOD, 0600);
+	const char *other = home_with(&folder, "other", BAD, 0600);
+	if (!machine_enter())
+		cr_skip_test("only root can make namespaces");
+	cr_assert(machine_set_home(home));
+	responder_forbid(VIEW(API_SECRET));
+	const char *const settings[] = {NOTHING_CHOSEN, ask_format("HOME=%s", other),
+	                                ask_format("XDG_CONFIG_HOME=%s/.config", other),
+	                                ask_format("XDG_STATE_HOME=%s", other), NULL};
+	struct responder *auth = responder_start("auth", settings);
+	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200, "%.*s", VIEW_ARGS(responder_log(auth)));
+	/* The shared folder is below the same home, every part of it closed to others. */
+	struct stat stat_now;
+	cr_assert_eq(stat(ask_format("%s/.local/state/todo-fcgi", home), &stat_now), 0);
+	cr_expect_eq(stat_now.st_mode & 07777, 0700);
+	cr_expect_neq(access(ask_format("%s/.local", other), F_OK), 0);
+	cr_expect_neq(access(ask_format("%s/todo-fcgi", other), F_OK), 0);
+	/* A file that was chosen, and the environment, win. */
+	cr_assert_eq(rename(home, ask_format("%s/gone", folder.path)), 0);
+	cr_assert_eq(rename(other, home), 0);
+	expect_refusal("auth", api_settings((const char *const[]){NOTHING_CHOSEN, NULL}), "JWT_LEEWAY", "no choice");
+	auth = responder_start("auth", api_settings((const char *const[]){"STATE_DIR=", NULL}));
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200, "chosen");
+	auth = responder_start("auth", api_settings((const char *const[]){NOTHING_CHOSEN, "JWT_LEEWAY=5", NULL}));
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200, "environment");
+	responders_close();
+	auth_folder_remove(&folder);
+}
+
+Test(settings, are_not_read_from_a_home_where_others_can_read_them)
+{
+	static const mode_t modes[] = {0644, 0640, 0620};
+	struct auth_folder folder = auth_folder_make();
+	/* The group of root may read what is root's. */
+	bool root = geteuid() == 0;
+	if (!machine_enter())
+		cr_skip_test("only root can make namespaces");
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		const char *home = home_with(&folder, ask_format("%o", modes[i]), GOOD, modes[i]);
+		cr_assert(machine_set_home(home));
+		struct responder *auth = responder_start("auth", (const char *const[]){NOTHING_CHOSEN, NULL});
+		if (modes[i] == 0640 && root) {
+			struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
+			cr_expect_eq(responder_ask(auth, &ask)->status, 200);
+			continue;
+		}
+		cr_expect_eq(responder_wait(auth), 1, "mode %o", modes[i]);
+		struct view log = responder_log(auth);
+		cr_expect(holds(log, home) && count_lines(log) == 1, "%.*s", VIEW_ARGS(log));
+	}
+	responders_close();
+	auth_folder_remove(&folder);
+}
+
+Test(settings, need_no_file_at_all)
+{
+	struct auth_folder folder = auth_folder_make();
+	if (!machine_enter())
+		cr_skip_test("only root can make namespaces");
+	cr_assert(machine_set_home(folder.path));
+	struct responder *auth = responder_start("auth", api_settings((const char *const[]){NOTHING_CHOSEN, NULL}));
+	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200, "%.*s", VIEW_ARGS(responder_log(auth)));
+	/* But a folder for what processes share, which without a home must be named. */
+	cr_assert(machine_set_home("/nonexistent"));
+	expect_refusal("auth", api_settings((const char *const[]){NOTHING_CHOSEN, NULL}), "STATE_DIR", "no home");
+	responders_close();
+	auth_folder_remove(&folder);
+}
+
+/* ---- STATE_DIR ---- */
+
+Test(settings, take_no_state_dir_that_others_could_meddle_with)
+{
+	static const mode_t modes[] = {0755, 0710, 0701, 0770, 0500};
+	static const char *const programs[] = {"health", "auth", "tasks", "account"};
+	struct auth_folder folder = auth_folder_make();
+	const char *path = ask_format("STATE_DIR=%s/state", folder.path);
+	const char *const settings[] = {path, NULL};
+	const char *const *all = api_settings(settings);
+	cr_assert_eq(mkdirat(folder.fd, "state", 0700), 0);
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		cr_assert_eq(fchmodat(folder.fd, "state", modes[i], 0), 0);
+		for (size_t j = 0; j < sizeof programs / sizeof *programs; j++)
+			expect_refusal(programs[j], all, "STATE_DIR", ask_format("mode %o", modes[i]));
+	}
+	cr_assert_eq(fchmodat(folder.fd, "state", 0700, 0), 0);
+	/* A link to what would be good, with a slash behind it as well. */
+	cr_assert_eq(symlinkat("state", folder.fd, "link"), 0);
+	expect_refusal("auth", api_settings((const char *const[]){ask_format("STATE_DIR=%s/link", folder.path), NULL}),
+	               "STATE_DIR", "a link");
+	expect_refusal("auth", api_settings((const char *const[]){ask_format("STATE_DIR=%s/link/", folder.path), NULL}),
+	               "STATE_DIR", "a link with a slash");
+	auth_folder_write(&folder, "file", VIEW(""), 0600);
+	expect_refusal("auth", api_settings((const char *const[]){ask_format("STATE_DIR=%s/file", folder.path), NULL}),
+	               "STATE_DIR", "a file");
+	expect_refusal("auth",
+	               api_settings((const char *const[]){path, ask_format("DOCUMENT_ROOT=%s", folder.path), NULL}),
+	               "STATE_DIR", "published");
+	if (geteuid() == 0) {
+		cr_assert_eq(fchownat(folder.fd, "state", 65534, 0, 0), 0);
+		expect_refusal("auth", all, "STATE_DIR", "another's");
+		cr_assert_eq(fchownat(folder.fd, "state", 0, 0, 0), 0);
+	}
+	/* And as it must be, it is taken. */
+	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
+	cr_expect_eq(responder_ask(responder_start("auth", all), &ask)->status, 200);
+	responders_close();
+	auth_folder_remove(&folder);
+}
+
+Test(settings, make_a_state_dir_that_only_its_user_can_enter)
+{
+	struct auth_folder folder = auth_folder_make();
+	const char *const more[] = {ask_format("STATE_DIR=%s/state", folder.path), NULL};
+	mode_t before = umask(0);
+	struct responder *auth = responder_start("auth", api_settings(more));
+	umask(before);
+	struct ask ask = {.method = "POST", .target = "/auth/validate", .token = api_token("anna")};
+	struct stat stat_now;
+	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
+	cr_assert_eq(fstatat(folder.fd, "state", &stat_now, AT_SYMLINK_NOFOLLOW), 0);
+	cr_expect(S_ISDIR(stat_now.st_mode) && (stat_now.st_mode & 07777) == 0700 && stat_now.st_uid == geteuid());
+	responders_close();
+	auth_folder_remove(&folder);
+}
+
+/* ---- secrets of any script ---- */
+
+/* The HMAC key is the raw UTF-8 bytes, wherever the secret is read from. */
+Test(settings, take_a_secret_of_any_script_for_the_bytes_that_it_is)
+{
+#define FOREIGN "Schl\xc3\xbcssel-\xe5\xaf\x86\xe9\x92\xa5-\xf0\x9f\x97\x9d-q0Zt7bW2xLr8"
+	const char *file = file_of("secret", FOREIGN "\n", 0600);
+	const char *env = file_of("foreign.env", "BETTER_AUTH_SECRET=\"" FOREIGN "\"\n", 0600);
+	const char *const sources[] = {"BETTER_AUTH_SECRET=" FOREIGN, ask_format("BETTER_AUTH_SECRET_FILE=%s", file),
+	                               ask_format("TODO_ENV_FILE=%s", env)};
+	struct issuer *issuer = issuer_new_secret_bytes(ALG_HS256, VIEW(FOREIGN));
+	/* The same letters, one of them composed of two code points: other bytes, another key. */
+	struct issuer *decomposed = issuer_new_secret_bytes(
+	        ALG_HS256, VIEW("Schlu\xcc\x88ssel-\xe5\xaf\x86\xe9\x92\xa5-\xf0\x9f\x97\x9d-q0Zt7bW2xLr8"));
+	char *good = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
+	char *bad = issuer_token_for(decomposed, "anna", API_ORIGIN, clock_now());
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+		const char *const more[] = {"BETTER_AUTH_SECRET", sources[i], NULL};
+		struct responder *auth = responder_start("auth", api_settings(more));
+		struct ask ask = {.target = "/auth/me", .token = good};
+		cr_expect_eq(responder_ask(auth, &ask)->status, 200, "%s", sources[i]);
+		ask.token = bad;
+		expect_problem(responder_ask(auth, &ask), 401, "unauthorized", sources[i]);
+	}
+	free(good);
+	free(bad);
+	issuer_free(issuer);
+	issuer_free(decomposed);
+	unlink(file);
+	unlink(env);
 }
 
 /* A client of a web server can set parameters, and under plain CGI they are

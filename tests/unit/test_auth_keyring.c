@@ -753,6 +753,33 @@ Test(keyring, starts_without_the_issuer_and_recovers)
 	auth_server_stop(&server);
 }
 
+/* JWKS_MAX_STALE as it is when nobody sets it: a day, to the microsecond. */
+Test(keyring, trusts_the_last_good_set_for_a_day_while_the_issuer_is_away)
+{
+	const int64_t day = INT64_C(24) * 3600 * CLOCK_SECOND;
+	struct auth_server server = auth_server_start(NULL, NULL);
+	struct issuer *issuer = issuer_new(ALG_EDDSA, "k1");
+	struct keyring *keyring = open_url(&server);
+	struct buf jwks = buf_make(4096);
+	struct claims claims;
+	char *token = issuer_token(issuer, "{\"alg\":\"EdDSA\",\"kid\":\"k1\"}",
+	                           "{\"sub\":\"u1\",\"iss\":\"" ORIGIN "\",\"aud\":\"" ORIGIN "\",\"exp\":4102444800}");
+
+	issuer_jwks(&issuer, 1, &jwks);
+	auth_server_serve(&server, AUTH_SERVER_OK, buf_view(&jwks));
+	expect(keyring_verify(keyring, &arena, view_of(token), NOW, &claims), JWT_OK, "fetched");
+	auth_server_serve(&server, AUTH_SERVER_ERROR, VIEW(""));
+	expect(keyring_verify(keyring, &arena, view_of(token), NOW + day - 1, &claims), JWT_OK, "almost a day");
+	cr_expect(keyring_is_outdated(keyring));
+	expect(keyring_verify(keyring, &arena, view_of(token), NOW + day, &claims), JWT_NO_KEYS, "a day");
+	cr_expect_not(keyring_ready(keyring, NOW + day));
+	keyring_close(keyring);
+	buf_destroy(&jwks);
+	free(token);
+	issuer_free(issuer);
+	auth_server_stop(&server);
+}
+
 Test(keyring, follows_a_rotation)
 {
 	struct auth_server server = auth_server_start(NULL, NULL);

@@ -1,6 +1,7 @@
 /* Settings: where they come from, what wins, and what stops the process. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -248,6 +249,50 @@ Test(config, reads_secrets_from_files)
 		cr_assert(load("TODO_DATABASE_URL_FILE='secret'", "TODO_DATABASE_URL=", NULL, NULL, &config));
 		cr_expect(view_equal(config.todo_database_url, VIEW("the secret")));
 	}
+}
+
+/* The register alone decides which settings have a file: those of kind SECRET. */
+static void expect_from_file(const char *name, size_t offset, bool is_secret)
+{
+	const struct view value = VIEW("postgresql://u:p\xc3\xa4ss@h/d-0123456789abcdef");
+	char variable[128];
+	struct config config;
+
+	snprintf(variable, sizeof(variable), "%s_FILE=secret", name);
+	write_file("secret", value);
+	bool loaded = load("", variable, NULL, NULL, &config);
+	if (!is_secret) {
+		struct config defaults;
+
+		cr_assert(load("", NULL, NULL, NULL, &defaults));
+		cr_expect(!loaded || config_equal(&config, &defaults), "%s", variable);
+		return;
+	}
+	cr_assert(loaded, "%s: %.*s", variable, VIEW_ARGS(buf_view(&error)));
+	cr_expect(view_equal(*(const struct view *)((const char *)&config + offset), value), "%s", variable);
+	/* In the settings file the same. */
+	cr_assert(load(variable, NULL, NULL, NULL, &config));
+	cr_expect(view_equal(*(const struct view *)((const char *)&config + offset), value), "%s", variable);
+	cr_assert_eq(chmod("secret", 0644), 0);
+	cr_expect_not(load("", variable, NULL, NULL, &config), "%s", variable);
+	cr_expect(view_starts(buf_view(&error), view_of(name)));
+	unlink("secret");
+}
+
+Test(config, reads_every_secret_and_nothing_else_from_a_file_of_its_own)
+{
+#define IS_TEXT false
+#define IS_SECRET true
+#define IS_LIST false
+#define IS_CHOICE false
+#define IS_NUMBER false
+#define IS_SWITCH false
+#define SETTING(NAME, member, KIND, standard, low, high, help) \
+	/* This name is taken, by the settings file itself. */ \
+	if (strcmp(#NAME, "TODO_ENV") != 0)                    \
+		expect_from_file(#NAME, offsetof(struct config, member), IS_##KIND);
+#include "base/config.def"
+#undef SETTING
 }
 
 Test(config, stops_at_a_secret_given_twice)
