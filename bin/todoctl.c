@@ -1,5 +1,6 @@
 /* todoctl: what an operator or a developer does by hand, one subcommand each. */
 #include "auth/fetch.h"
+#include "base/seal.h"
 #include "ctl/ctl.h"
 
 #ifndef TODO_VERSION
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 {
 	struct view name = argc > 1 ? view_of(argv[1]) : ABSENT;
 
+	seal_process();
 	fetch_drop_environment();
 	if (view_equal(name, VIEW("--help")) || view_equal(name, VIEW("help"))) {
 		write_help(stdout, true);

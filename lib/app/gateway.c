@@ -147,6 +147,13 @@ static bool fastcgi_write(void *context, struct view bytes)
 	return true;
 }
 
+/* libfcgi frees the parameters as they are, with the token of the request among them. */
+static void wipe_parameters(const FCGX_Request *request)
+{
+	for (char **parameter = request->envp; parameter && *parameter; parameter++)
+		explicit_bzero(*parameter, strlen(*parameter));
+}
+
 /* Waits for a connection or a stop signal. False: a stop signal. */
 static bool wait_for_connection(void)
 {
@@ -181,6 +188,7 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 			continue;
 		struct transport transport = {&request, fastcgi_parameter, fastcgi_read, fastcgi_write};
 		app_serve(app, program, &transport);
+		wipe_parameters(&request);
 		/* A web server may ask for the connection to stay open. Its next request
 		 * would then come where nobody waits for one. */
 		request.keepConnection = 0;

@@ -1,6 +1,5 @@
 /* The life of a program, from its settings to its end. */
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/app.h"
@@ -9,6 +8,7 @@
 #include "app/workers.h"
 #include "auth/fetch.h"
 #include "base/log.h"
+#include "base/seal.h"
 
 extern char **environ;
 
@@ -19,13 +19,6 @@ static int refuse(const struct buf *error)
 	buf_add(&line, buf_view(error));
 	log_line(LOG_LEVEL_ERROR, buf_view(&line));
 	return EXIT_FAILURE;
-}
-
-/* Secrets must not end up in a core file. */
-static void forbid_core_files(void)
-{
-	struct rlimit none = {0, 0};
-	setrlimit(RLIMIT_CORE, &none);
 }
 
 /* Workers are forked with what is in force, but each has a connection of its own. */
@@ -44,9 +37,10 @@ int app_main(const struct app_program *program)
 	struct app app;
 	int64_t workers = 0;
 
+	seal_descriptors();
 	gateway_fill_descriptors();
 	log_open(program->name, LOG_PLAIN, LOG_LEVEL_INFO);
-	forbid_core_files();
+	seal_process();
 	fetch_drop_environment();
 	gateway_block_stop_signals();
 	bool trial = workers_is_trial();

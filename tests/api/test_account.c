@@ -262,6 +262,7 @@ static bool settled(void *context)
 
 Test(account, export_leaves_nothing_open)
 {
+	responder_needs_sight();
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", 200, 500);

@@ -39,6 +39,7 @@ static const char *descriptor(const struct responder *responder, int number)
  * connection to the database would get one of their numbers, and the log with it. */
 Test(process, no_file_of_its_own_takes_the_place_of_a_closed_standard_descriptor)
 {
+	responder_needs_sight();
 	struct auth_folder folder = auth_folder_make();
 	struct responder *health = start_with(&folder, "health", ">&- 2>&-", (const char *const[]){NULL});
 	struct ask ask = {.target = "/health"};
@@ -207,6 +208,7 @@ static bool lets_go(void *context)
 
 Test(process, an_export_that_is_sent_takes_no_room_on_the_disk)
 {
+	responder_needs_sight();
 	struct responder *account = responder_start("account", api_settings_for(api_database(api_name("process"))));
 	struct ask ask = {.target = "/api/anna/export", .token = api_token("anna")};
 	cr_expect_eq(responder_ask(account, &ask)->status, 200);

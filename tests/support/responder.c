@@ -370,6 +370,12 @@ void responders_close(void)
 	leaks_check();
 }
 
+void responder_needs_sight(void)
+{
+	if (geteuid() != 0)
+		cr_skip_test("only root can look into a program");
+}
+
 /* ---- asking ---- */
 
 /* What a client sent is nothing for a log. */

@@ -59,6 +59,10 @@ const struct answer *responder_ask(const struct responder *responder, const stru
 /* Reads the answer to what a test has sent on `fd` itself. */
 const struct answer *responder_answer(int fd, bool to_head);
 
+/* Skips the test unless it may look into the memory and at the descriptors of
+ * programs, which is for root alone (base/seal.h). */
+void responder_needs_sight(void);
+
 /* Runs the program as plain CGI for this one request. */
 const struct answer *responder_cgi(const char *name, const char *const settings[], const struct ask *ask);
 
