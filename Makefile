@@ -101,7 +101,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-unit test-api test-e2e test-plans test-asan
+.PHONY: test test-unit test-api test-e2e test-plans test-asan torture
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -123,6 +123,12 @@ test-asan: ## the unit and api rings under the address and undefined-behaviour s
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory MODE=asan WERROR=-Werror build $(patsubst build/$(MODE)/%,build/asan/%,$(UNIT_TESTS) $(API_TESTS))
 	@bin/run-tests build/asan unit api
+
+torture: ## 200 clients while everything is killed at random, and a model that remembers every answer (SECS=n, SEED=n, SERVER=name)
+	@bin/stack deps run test
+	@$(MAKE) --no-print-directory build
+	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
+		node tests/torture/torture.mjs --server $$server --seconds $(or $(SECS),60) $(if $(SEED),--seed $(SEED)) || exit 1; done
 
 # ---- check ----
 

@@ -62,7 +62,8 @@ database_start() {
     local options=(-c listen_addresses= -c "unix_socket_directories=$DATA/sock" -c unix_socket_permissions=0700)
     programs=$(database_programs)
     if [[ $DATA == */ephemeral ]]; then
-        options+=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
+        # What was acknowledged outlives a PostgreSQL that is killed, though not a machine that is.
+        options+=(-c fsync=off -c full_page_writes=off)
         sync=(--no-sync)
     fi
     if [[ ! -s $DATA/pg/PG_VERSION ]]; then

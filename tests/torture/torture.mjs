@@ -1,0 +1,229 @@
+// The torture run: clients do everything that the contract offers while what serves them is killed at random, and a model
+// remembers every answer. At the end nothing is lost, nothing was done twice, and nothing is left over.
+//
+//   node tests/torture/torture.mjs [--server lighttpd|apache] [--seconds N] [--seed N] [--clients N] [--users N]
+import { readdirSync, readlinkSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { Client } from "./client.mjs";
+import { Faults } from "./faults.mjs";
+import { Key, KeyServer, ISSUER } from "./keys.mjs";
+import { User, Violation } from "./model.mjs";
+import { makeRandom } from "./random.mjs";
+import { Stack } from "./stack.mjs";
+
+const DATABASE_TIMEOUT = 5; // seconds
+const THINK_MAX = 300; // milliseconds between two operations of a client
+// How long a write whose answer is missing may still be under way: the most that a statement is given, and the time to
+// come to it.
+const SETTLE_TIME = (DATABASE_TIMEOUT + 5) * 1000;
+// What a responder may have gained, in KiB: libpq and the answer's buffer keep the room that the longest answer took, here
+// some 30 tasks, and libc's allocator its slack. A leak of 100 bytes a request is above it after 10,000 requests.
+const MEMORY_GAIN = 1024;
+const STATE_FILES = /^(shared-.*|machine\.key|jwks-.*\.copy|.*\.lock|ready)$/;
+
+const { values: options } = parseArgs({
+  options: {
+    server: { type: "string", default: "lighttpd" },
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string", default: String(Date.now() % 1e9) },
+    clients: { type: "string", default: "200" },
+    users: { type: "string", default: "500" },
+  },
+});
+const seed = Number(options.seed);
+const random = makeRandom(seed);
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const begun = performance.now();
+const say = (text) => console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)}  ${text}`);
+
+// ---- keys ----
+
+// Keys as Better Auth rotates them: the new one signs, the ones before stay in the set.
+class Keys {
+  server = new KeyServer();
+  held = [new Key("key-0")];
+  stranger = new Key("key-0"); // another's pair under our name
+  tokens = new Map();
+
+  published() {
+    return this.held.slice(0, 3);
+  }
+
+  // The user's token, issued once under each key.
+  token(user) {
+    let token = this.tokens.get(user);
+    if (!token) this.tokens.set(user, (token = this.held[0].token(user)));
+    return token;
+  }
+
+  fresh = (user) => this.held[0].token(user);
+  expired = (user) => this.held[0].token(user, { iat: 1000, exp: 2000 });
+  foreign = (user) => this.stranger.token(user);
+  unpublished = (user) => this.next?.token(user);
+
+  // The key server dies, and comes back with a further key. Tokens under it are no good before, and good ever after.
+  async rotate() {
+    await this.server.kill();
+    this.next = new Key(`key-${this.held.length}`);
+    await pause(random.below(1500));
+    const next = this.next;
+    this.next = undefined;
+    await pause(100); // those just sent shall arrive before it is good
+    await this.server.start([next, ...this.published()]);
+    const end = performance.now() + 30_000;
+    const bearer = { headers: { authorization: `Bearer ${next.token("nobody")}` } };
+    while ((await fetch(`${stack.values.BASE_URL}/auth/me`, bearer).then(({ status }) => status, () => 0)) !== 200) {
+      if (performance.now() > end) throw new Violation("a new key is never taken over");
+      await pause(100);
+    }
+    this.held.unshift(next);
+    this.tokens.clear();
+  }
+}
+
+// ---- the world ----
+
+// Ids of every kind that Better Auth or a generator of one's own makes.
+function userId(number) {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  switch (number % 10) {
+    case 0: return random.uuid();
+    case 1: return String(number);
+    case 2: return `üser ${number}%41+&;'"`;
+    default: return Array.from({ length: 32 }, () => letters[random.below(letters.length)]).join("");
+  }
+}
+
+const keys = new Keys();
+const stack = new Stack("torture", options.server, {});
+const statuses = {};
+let operations = 0, requests = 0;
+const clients = [];
+let stop = false;
+
+function count(request, answer) {
+  requests++;
+  const name = answer.cut ? (answer.reused ? "closed while idle" : "cut") : String(answer.status);
+  statuses[name] = (statuses[name] ?? 0) + 1;
+}
+
+async function work(client) {
+  while (!stop) {
+    await client.step();
+    operations++;
+    await pause(client.random.below(THINK_MAX));
+  }
+}
+
+// ---- what is left over ----
+
+function measure() {
+  const responders = stack.responders();
+  const memory = {};
+  for (const { pid, program, leads } of responders) if (!leads) (memory[program] ??= []).push(stack.memory(pid));
+  return {
+    count: responders.length,
+    memory: Object.fromEntries(Object.entries(memory).sort().map(([program, list]) => [program, Math.round(list.reduce((sum, value) => sum + value) / list.length)])),
+    descriptors: Math.max(...responders.map(({ pid }) => stack.descriptors(pid))),
+    backends: stack.backends().length,
+  };
+}
+
+function leftovers(before, after) {
+  const found = [];
+  for (const [program, size] of Object.entries(after.memory)) {
+    if (size > (before.memory[program] ?? size) + MEMORY_GAIN) found.push(`${program} has grown from ${before.memory[program]} to ${size} KiB`);
+  }
+  // Two more than ever before: the connection to the database and a lock may be held at one moment and not at the other.
+  if (after.descriptors > before.descriptors + 2) found.push(`a responder has ${after.descriptors} descriptors, ${before.descriptors} before`);
+  if (after.backends > after.count) found.push(`${after.backends} connections to the database of ${after.count} processes`);
+  for (const { pid, program } of stack.responders()) {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      if (target.endsWith(" (deleted)") && target.includes("/state/")) found.push(`${program} ${pid} holds ${target}`);
+    }
+  }
+  for (const name of readdirSync(stack.values.STATE_DIR)) if (!STATE_FILES.test(name)) found.push(`${name} is left in STATE_DIR`);
+  return found;
+}
+
+// A list of every user, and then every row there is, past the responders and row-level security.
+async function verify(users) {
+  const rest = [...users];
+  await Promise.all(clients.slice(0, 16).map(async (client) => {
+    for (let user; (user = rest.pop());) await client.list(user, { plain: true });
+  }));
+  const expected = new Map();
+  for (const user of users) for (const task of user.all()) if (task.alive) expected.set(`${user.id} ${task.id}`, task);
+  const rows = await stack.query("SELECT json_build_object('user_id', user_id, 'id', id, 'title', title) FROM todo.task");
+  for (const text of rows) {
+    const row = JSON.parse(text);
+    const task = expected.get(`${row.user_id} ${row.id}`);
+    if (!task || task.states[0].title !== row.title) throw new Violation(`in the table, but acknowledged to nobody: ${text}`);
+    expected.delete(`${row.user_id} ${row.id}`);
+  }
+  for (const task of expected.values()) task.fail("is not in the table");
+  return rows.length;
+}
+
+async function main() {
+  const seconds = Number(options.seconds);
+  await keys.server.start(keys.published());
+  Object.assign(stack.environment, {
+    BETTER_AUTH_URL: ISSUER, JWKS_URL: `http://127.0.0.1:${keys.server.port}/jwks`, JWKS_INSECURE_LOOPBACK: "1",
+    JWKS_REFRESH: "5", JWKS_COOLDOWN: "1", JWKS_TIMEOUT: "2", TODO_DATABASE_TIMEOUT: String(DATABASE_TIMEOUT),
+  });
+  await stack.run("up");
+  const faults = new Faults(stack, keys, random, say);
+  const users = Array.from({ length: Number(options.users) }, (_, number) => new User(userId(number)));
+  const ids = Array.from({ length: 20 }, () => random.uuid());
+  for (let number = 0; number < Number(options.clients); number++) {
+    clients.push(new Client({ number, port: stack.port, users, ids, keys, faults, random: makeRandom(seed + 1 + number), settleTime: SETTLE_TIME, count }));
+  }
+  say(`${options.server} at ${stack.values.BASE_URL}, ${clients.length} clients of ${users.length} users for ${seconds} s; seed ${seed}`);
+
+  const working = clients.map(work);
+  const failed = Promise.all(working); // rejects with the first violation
+  failed.catch(() => (stop = true));
+  // Nothing goes wrong at first, so that there is something to compare with.
+  await Promise.race([failed, pause(Math.min(10, seconds / 4) * 1000)]);
+  const before = measure();
+  say(`before ${JSON.stringify(before)}`);
+  await Promise.race([failed, faults.run(begun + seconds * 1000)]);
+  await Promise.race([failed, pause(Math.max(0, begun + seconds * 1000 - performance.now()))]);
+  stop = true;
+  await failed;
+  say(`${operations} operations, ${requests} requests, answers ${JSON.stringify(statuses)}`);
+  say(`faults ${JSON.stringify(faults.counts)}`);
+
+  await pause(SETTLE_TIME);
+  await faults.healthy();
+  const rows = await verify(users);
+  const after = measure();
+  say(`after ${JSON.stringify(after)}; ${rows} tasks, all as acknowledged`);
+  const found = leftovers(before, after);
+  if (found.length) throw new Violation(found.join("\n"));
+}
+
+async function end() {
+  for (const client of clients) client.close();
+  await keys.server.kill();
+  const strays = () => stack.strays().map(({ pid }) => pid);
+  await stack.run("down");
+  if (stack.values && strays().length) throw new Violation(`processes are left: ${strays().join(" ")}`);
+}
+
+let status = 0;
+const report = (error) => {
+  status = 1;
+  console.error(error instanceof Violation ? `VIOLATION ${error.message}` : error);
+};
+const interrupted = new Promise((_, reject) => {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => reject(new Error(name)));
+});
+await Promise.race([main(), interrupted]).catch(report);
+stop = true;
+if (status && stack.values) console.error(stack.trouble().join("\n"));
+await end().catch(report);
+say(status ? `FAILED; again with SEED=${seed}` : "clean");
+process.exit(status);
