@@ -1,6 +1,8 @@
 // Asks a running server for everything that docs/openapi.yaml describes, well and badly, and validates what it answers.
 //   answers.mjs          with the database there
-//   answers.mjs down     without
+//   answers.mjs locked   while somebody holds the tasks
+//   answers.mjs broken   while the responders' role may do nothing
+//   answers.mjs down     without the database
 // From the environment: BASE_URL, BETTER_AUTH_SECRET, METRICS_TOKEN.
 import { createHmac, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -133,6 +135,9 @@ async function askWell() {
 		const page = await ask('listTasks', 200, { query: `?sort=${sort}&limit=1&count=exact&status=all` })
 		const next = page.headers.get('link').match(/<[^?]*(\?.*)>/)[1]
 		await ask('listTasks', 200, { query: next })
+		// A cursor is of one order and one filter.
+		await ask('listTasks', 400, { query: next.replace(`sort=${sort}`, `sort=${sort === 'title' ? 'created' : 'title'}`) })
+		await ask('listTasks', 400, { query: next.replace('status=all', 'status=pending') })
 	}
 	await ask('listTasks', 200, { query: '?status=completed&priority=high&tag=shop&search=MILK&order=asc' })
 
@@ -178,6 +183,8 @@ async function askBadly() {
 			if (!(operationId === 'patchTask' && !Array.isArray(bad) && !('title' in bad))) await ask(operationId, 422, { ...good, body: bad })
 	}
 	await ask('listTasks', 400, { query: '?cursor=nonsense' })
+	for (const query of ['?limit=0', '?limit=1001', '?limit=x', '?sort=id', '?order=up', '?status=done', '?priority=urgent', '?count=1', '?tag=', `?search=${'x'.repeat(101)}`, '?limit=1&limit=1'])
+		await ask('listTasks', 400, { query })
 	await ask('clearTasks', 400)
 	await ask('clearTasks', 400, { query: '?status=completed', headers: { 'If-Match': '*' } })
 	await ask('eraseData', 428)
@@ -210,14 +217,19 @@ async function askTooOften() {
 
 // ---- and while it is not ----
 
-async function askInVain() {
+// Together, since each may take its time.
+async function askInVain(status, operationIds = onUsers) {
+	const confirmed = { headers: { 'X-Confirm-Erase': 'ada' } }
+	await Promise.all(
+		operationIds.map((operationId) => ask(operationId, status, { ...base(operationId), ...(operationId === 'eraseData' ? confirmed : {}) })),
+	)
+}
+
+async function askWithoutDatabase() {
 	await ask('health', 200, { as: null })
 	await ask('ready', 503, { as: null })
 	await ask('me', 200)
-	for (const operationId of onUsers) {
-		const headers = operationId === 'eraseData' ? { 'X-Confirm-Erase': 'ada' } : {}
-		await ask(operationId, 503, { ...base(operationId), headers })
-	}
+	await askInVain(503)
 }
 
 function expectAllSeen() {
@@ -231,13 +243,21 @@ function expectAllSeen() {
 		}
 }
 
-if (process.argv[2] === 'down') {
-	await askInVain()
-} else {
-	await askBadly()
-	await askWell()
-	await askTooOften()
-	expectAllSeen()
+switch (process.argv[2]) {
+	case 'locked':
+		await askInVain(504, ['listTasks', 'createTask', 'replaceTask', 'patchTask', 'exportData', 'eraseData'])
+		break
+	case 'broken':
+		await askInVain(500)
+		break
+	case 'down':
+		await askWithoutDatabase()
+		break
+	default:
+		await askBadly()
+		await askWell()
+		await askTooOften()
+		expectAllSeen()
 }
 if (faults.length > 0) {
 	for (const fault of faults) console.error(fault)

@@ -25,6 +25,7 @@ for (const problem of await lint({ ref: FILE, config })) {
 // ---- the tables ----
 
 const document = parseYaml(readFileSync(FILE, 'utf8'))
+expect(/^3\.1\./.test(document.openapi), 'it is of OpenAPI 3.1')
 const rows = (name, pattern) => [...readFileSync(`lib/http/${name}.def`, 'utf8').matchAll(pattern)]
 
 const routes = rows('routes', /^ROUTE\((\w+), (\w+), "([^"]+)", (\w+), (\w+), (\w+)\)/gm).map(
