@@ -138,6 +138,17 @@ for (const { code } of errors)
 	// What a path does not know belongs to no operation.
 	expect(usedCodes.has(code) || code === 'method_not_allowed', `no operation answers ${code}`)
 
+// ---- other origins ----
+
+// What the program tells browsers, in strings that C joins.
+const cors = readFileSync('lib/http/cors.c', 'utf8')
+for (const header of ['Access-Control-Expose-Headers', 'Access-Control-Allow-Headers']) {
+	const [, value] = cors.match(new RegExp(`VIEW\\("${header}"\\),([^;]*);`)) ?? [, '']
+	const names = [...value.matchAll(/"([^"]*)"/g)].map((match) => match[1]).join('').split(', ')
+	expect(names.length > 5, `${header} could not be read`)
+	for (const name of names) expect(document.info.description.includes(`\`${name}\``), `${header}: ${name} is not described`)
+}
+
 if (faults.length > 0) {
 	for (const fault of faults) console.error(`${FILE}: ${fault}`)
 	process.exit(1)
