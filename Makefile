@@ -32,10 +32,13 @@ OPTIMIZE_release := -O2 -D_FORTIFY_SOURCE=$(if $(call probe,-O2 -D_FORTIFY_SOURC
 OPTIMIZE_debug := -Og
 OPTIMIZE_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPTIMIZE_coverage := -O0 --coverage
+# For clang; `make fuzz` sets it.
+OPTIMIZE_fuzz := $(OPTIMIZE_asan) -fsanitize=fuzzer-no-link
 LINK_asan := -fsanitize=address,undefined
 LINK_coverage := --coverage
+LINK_fuzz := $(LINK_asan)
 ifeq ($(OPTIMIZE_$(MODE)),)
-$(error MODE is one of release, debug, asan, coverage)
+$(error MODE is one of release, debug, asan, coverage, fuzz)
 endif
 
 CPPFLAGS += -D_GNU_SOURCE -Ilib $(addprefix -isystem ,$(shell pkg-config --variable=includedir libpq 2>/dev/null))
@@ -44,6 +47,7 @@ CFLAGS_ALL := -std=c17 -g -fPIE $(OPTIMIZE_$(MODE)) $(HARDENING) $(WERROR) $(CFL
 LDFLAGS_ALL := -pie -Wl,--as-needed $(HARDENING_LINK) $(LINK_$(MODE)) $(LDFLAGS)
 LDLIBS := -lfcgi -lpq -lcjson -lcurl -lsodium -lcrypto -lm
 TEST_LDLIBS := $(LDLIBS) -lcriterion -ljwt -lssl
+FUZZ_LDLIBS := $(LDLIBS) -ljwt -ljansson
 
 # ---- what is built ----
 
@@ -57,11 +61,16 @@ UNIT_TESTS := $(call tests_of,unit)
 API_TESTS := $(call tests_of,api)
 E2E_TESTS := $(call tests_of,e2e)
 BENCHES := $(call tests_of,bench)
+FUZZ_TARGETS := $(filter $(BUILD)/tests/fuzz/fuzz_%,$(call tests_of,fuzz))
+# Without libFuzzer, replay.c has the main.
+FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_% $(if $(filter fuzz,$(MODE)),tests/fuzz/replay.c),$(wildcard tests/fuzz/*.c)) \
+	$(addprefix tests/support/,auth_config.c buffers.c issuer.c)
+FUZZ_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(FUZZ_SHARED))
 
 .PHONY: build tests help
 build: $(PROGRAMS) $(TOOLS) ## build the responders and todoctl (MODE=release|debug|asan|coverage)
 
-tests: $(UNIT_TESTS) $(API_TESTS) $(E2E_TESTS) ## build all test programs
+tests: $(UNIT_TESTS) $(API_TESTS) $(E2E_TESTS) $(FUZZ_TARGETS) ## build all test programs
 
 $(BUILD)/libtodo.a: $(LIB_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
@@ -75,6 +84,9 @@ $(BUILD)/cgi-bin/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libtodo.a
 
 $(BUILD)/bin/%: $(BUILD)/bin/%.o $(TOOL_OBJECTS) $(BUILD)/libtodo.a
 	$(CC) $(LDFLAGS_ALL) $^ $(LDLIBS) -ljwt -o $@
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_OBJECTS) $(BUILD)/libtodo.a
+	$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(FUZZ_LDLIBS) -o $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_OBJECTS) $(BUILD)/libtodo.a
 	$(CC) $(LDFLAGS_ALL) $^ $(TEST_LDLIBS) -o $@
@@ -101,11 +113,11 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-unit test-api test-e2e test-plans test-asan torture
+.PHONY: test test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
-	@bin/run-tests $(BUILD) unit api e2e
+	@bin/run-tests $(BUILD) unit fuzz api e2e
 
 test-unit: $(UNIT_TESTS) ## the library, file by file
 	@bin/run-tests $(BUILD) unit
@@ -116,13 +128,25 @@ test-api: build $(API_TESTS) ## responders over their socket, real PostgreSQL
 test-e2e: build $(E2E_TESTS) ## through both web servers, with real Better Auth
 	@bin/run-tests $(BUILD) e2e
 
+test-fuzz: $(FUZZ_TARGETS) ## the corpora of the fuzz targets, replayed
+	@bin/run-tests $(BUILD) fuzz
+
 test-plans: $(BUILD)/tests/api/test_plans ## the plans of the list's statements at full size: 10,000 users, and one with 100,000 tasks
 	@TEST_PLANS_USERS=10000 TEST_PLANS_TASKS=100000 $<
 
-test-asan: ## the unit and api rings under the address and undefined-behaviour sanitizers
+test-asan: ## the unit, fuzz and api rings under the address and undefined-behaviour sanitizers
 	@bin/stack deps run test
-	@$(MAKE) --no-print-directory MODE=asan WERROR=-Werror build $(patsubst build/$(MODE)/%,build/asan/%,$(UNIT_TESTS) $(API_TESTS))
-	@bin/run-tests build/asan unit api
+	@$(MAKE) --no-print-directory MODE=asan WERROR=-Werror build $(patsubst build/$(MODE)/%,build/asan/%,$(UNIT_TESTS) $(API_TESTS) $(FUZZ_TARGETS))
+	@bin/run-tests build/asan unit fuzz api
+
+fuzz: ## each fuzz target live with clang's libFuzzer (SECS=n each, JOBS=n at once, TARGETS="token json"); finds are in build/fuzz
+	@bin/stack deps run test fuzz
+	@$(MAKE) --no-print-directory MODE=release WERROR=-Werror $(patsubst build/$(MODE)/%,build/release/%,$(FUZZ_TARGETS))
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang WERROR=-Werror $(patsubst build/$(MODE)/%,build/fuzz/%,$(FUZZ_TARGETS))
+	@bin/run-fuzz $(or $(SECS),60) $(TARGETS)
+
+fuzz-merge: ## take what `make fuzz` found into tests/fuzz/corpus, as far as it reaches what is not reached yet
+	@bin/run-fuzz merge $(TARGETS)
 
 torture: ## 200 clients while everything is killed at random, and a model that remembers every answer (SECS=n, SEED=n, SERVER=name)
 	@bin/stack deps run test
@@ -165,7 +189,7 @@ format: ## lay out the C code
 	@clang-format -i $(C_FILES) $(H_FILES)
 
 clean: ## remove what was built; a running stack's data stays
-	rm -rf build/release build/debug build/asan build/coverage
+	rm -rf build/release build/debug build/asan build/coverage build/fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

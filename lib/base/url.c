@@ -1,6 +1,8 @@
 /* The reader of URLs in settings. */
 #include "base/url.h"
 
+#include <arpa/inet.h>
+
 enum { HTTP_PORT = 80, HTTPS_PORT = 443, PORT_MAX = 65535 };
 
 static bool is_plain(struct view text)
@@ -16,26 +18,54 @@ static bool is_alphanumeric(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Four numbers of one to three digits, each at most 255. */
+static bool is_ipv4(struct view host)
+{
+	unsigned int parts = 0;
+
+	for (struct view rest = host; !view_is_absent(rest); parts++) {
+		uint64_t number;
+
+		if (!view_to_u64(view_cut(&rest, '.'), 255, &number))
+			return false;
+	}
+	return parts == 4;
+}
+
+/* Is the last label one that others read as a part of an IPv4 address, decimal, octal or
+ * hexadecimal, whatever stands before it (URL standard, "ends in a number")? */
+static bool ends_in_number(struct view host)
+{
+	size_t start = host.len > 0 && host.ptr[host.len - 1] == '.' ? host.len - 1 : host.len;
+	bool digits = true;
+
+	for (host.len = start; start > 0 && host.ptr[start - 1] != '.'; start--)
+		digits = digits && host.ptr[start - 1] >= '0' && host.ptr[start - 1] <= '9';
+	struct view label = view_from(host, start);
+	return label.len > 0 &&
+	       (digits || view_equal_nocase((struct view){label.ptr, label.len < 2 ? 0 : 2}, VIEW("0x")));
+}
+
+/* An address is a name only where everybody reads it as the same one. */
 static bool is_name(struct view host)
 {
 	for (size_t i = 0; i < host.len; i++)
 		if (!is_alphanumeric(host.ptr[i]) && host.ptr[i] != '.' && host.ptr[i] != '-' && host.ptr[i] != '_')
 			return false;
-	return host.len > 0;
+	return host.len > 0 && (!ends_in_number(host) || is_ipv4(host));
 }
 
 static bool is_ipv6(struct view host)
 {
-	if (host.len < 4 || host.ptr[0] != '[' || host.ptr[host.len - 1] != ']')
-		return false;
-	for (size_t i = 1; i + 1 < host.len; i++) {
-		char c = host.ptr[i];
+	struct in6_addr address;
+	char text[INET6_ADDRSTRLEN];
+	size_t len = host.len - 2;
 
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':' &&
-		    c != '.')
-			return false;
-	}
-	return true;
+	if (host.len < 4 || host.ptr[0] != '[' || host.ptr[host.len - 1] != ']' || len >= sizeof(text))
+		return false;
+	memcpy(text, host.ptr + 1, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 /* Takes "scheme://" off the front. */
@@ -88,28 +118,10 @@ bool url_parse(struct view text, struct url *ret)
 	return true;
 }
 
-/* 127. and three more numbers of one to three digits, each at most 255. */
-static bool is_loopback_ipv4(struct view host)
-{
-	struct view rest = host;
-	unsigned int parts = 0;
-
-	if (!view_equal(view_cut(&rest, '.'), VIEW("127")))
-		return false;
-	while (!view_is_absent(rest)) {
-		uint64_t number;
-
-		if (!view_to_u64(view_cut(&rest, '.'), 255, &number))
-			return false;
-		parts++;
-	}
-	return parts == 3;
-}
-
 bool url_is_loopback(const struct url *url)
 {
 	return view_equal_nocase(url->host, VIEW("localhost")) || view_equal(url->host, VIEW("[::1]")) ||
-	       is_loopback_ipv4(url->host);
+	       (view_starts(url->host, VIEW("127.")) && is_ipv4(url->host));
 }
 
 void url_write_origin(const struct url *url, struct buf *out)

@@ -12,9 +12,10 @@ struct url {
 };
 
 /* Reads an absolute http or https URL (RFC 3986 §4.3). Refused: user names, a
- * fragment, controls, spaces, bytes above 0x7e, backslashes, an empty host and
- * hosts of other characters than letters, digits, "-", "_" and ".". The view
- * points into `text`. */
+ * fragment, controls, spaces, bytes above 0x7e, backslashes, an empty host,
+ * hosts of other characters than letters, digits, "-", "_" and ".", and those
+ * that end in a number without being an IPv4 address of four decimal numbers,
+ * since others read 127.1 and 0x7f000001 as one too. The view points into `text`. */
 CHECKED bool url_parse(struct view text, struct url *ret);
 
 /* True for localhost, a dotted 127.x.y.z and [::1]: nothing else, since any

@@ -1,30 +1,19 @@
 /* Answers cross-origin requests by the allow list. */
 #include "http/cors.h"
 
+#include "base/url.h"
+
+/* Nothing but an URL's own origin, as browsers write it. */
 static bool origin_valid(struct view origin)
 {
-	struct view host;
-	struct view standard_port;
-	if (view_starts(origin, VIEW("https://"))) {
-		host = view_from(origin, 8);
-		standard_port = VIEW(":443");
-	} else if (view_starts(origin, VIEW("http://"))) {
-		host = view_from(origin, 7);
-		standard_port = VIEW(":80");
-	} else {
+	struct url url;
+	struct buf text = buf_make(origin.len + 1);
+	if (!url_parse(origin, &url))
 		return false;
-	}
-	if (host.len == 0 || host.ptr[0] == ':')
-		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		char c = host.ptr[i];
-		bool known = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':' ||
-		             c == '[' || c == ']';
-		if (!known)
-			return false;
-	}
-	return host.len < standard_port.len ||
-	       !view_equal(view_from(host, host.len - standard_port.len), standard_port);
+	url_write_origin(&url, &text);
+	bool same = buf_ok(&text) && view_equal(buf_view(&text), origin);
+	buf_destroy(&text);
+	return same;
 }
 
 bool cors_origins_valid(struct view origins, struct view *ret_bad)
