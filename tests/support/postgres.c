@@ -125,13 +125,15 @@ static void keep(const char *folder, int pipe_end)
 	snprintf(secret, sizeof secret, "--pwfile=%s/password", folder);
 	snprintf(log, sizeof log, "%s/log", folder);
 	snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", folder);
+	/* Of a locale that knows ASCII alone, as a server is that nobody told otherwise: the product's
+	 * database brings its own. */
 	char *make[] = {"-D",
 	                data,
 	                "--username=postgres",
 	                secret,
 	                "--auth=scram-sha-256",
 	                "--encoding=UTF8",
-	                "--locale=C.UTF-8",
+	                "--locale=C",
 	                "--no-sync",
 	                NULL};
 	char *serve[] = {"-D", data,
