@@ -21,14 +21,15 @@ Test(openapi, passes_the_linter_and_describes_the_tables)
 {
 	const char *const settings[] = {NULL};
 	struct stack stack = stack_make("openapi", settings);
-	run(&stack, (const char *const[]){"tests/openapi/run", "check.mjs", NULL}, "check");
+	run(&stack, (const char *const[]){"tests/support/npm-run", "openapi", "check.mjs", NULL}, "check");
 	stack_destroy(&stack);
 }
 
 /* Asks what answers.mjs asks in that state of the database; NULL: all is well. */
 static void ask(struct stack *stack, const char *base, const char *state)
 {
-	run(stack, (const char *const[]){"env", base, "tests/openapi/run", "answers.mjs", state, NULL}, base);
+	run(stack, (const char *const[]){"env", base, "tests/support/npm-run", "openapi", "answers.mjs", state, NULL},
+	    base);
 }
 
 static void execute(PGconn *connection, const char *sql)

@@ -24,9 +24,14 @@ static int64_t second_instant(const char *text)
 		for (text++; *text >= '0' && *text <= '9'; text++, weight /= 10)
 			micros += (*text - '0') * weight;
 	}
+	/* A day that is not there would be another one afterwards. */
+	struct tm day = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday};
+	(void)timegm(&day);
+	HOLDS(day.tm_mon == tm.tm_mon && day.tm_mday == tm.tm_mday);
+	HOLDS(tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60);
 	char sign = *text;
 	if (sign == '+' || sign == '-')
-		HOLDS(sscanf(text + 1, "%2d:%2d", &hours, &minutes) == 2);
+		HOLDS(sscanf(text + 1, "%2d:%2d", &hours, &minutes) == 2 && hours < 24 && minutes < 60);
 	int64_t offset = (int64_t)(hours * 60 + minutes) * 60;
 	return ((int64_t)timegm(&tm) - (sign == '-' ? -offset : offset)) * CLOCK_SECOND + micros;
 }
