@@ -170,6 +170,12 @@ Test(faults, what_the_head_refuses_costs_no_connection_and_no_reading_of_a_body)
 		expect_problem(responder_ask(cases[i].program, &ask), cases[i].status, cases[i].code,
 		               ask_format("row %zu, %s %s", i, ask.method, ask.target));
 	}
+	/* nor does what asks for no data */
+	struct responder *health = responder_start("health", api_settings((const char *const[]){own, NULL}));
+	const struct ask alive = {.target = "/health", .body = "{"};
+	cr_expect_eq(responder_ask(health, &alive)->status, 200);
+	const struct ask metrics = {.target = "/metrics", .token = API_METRICS_TOKEN};
+	cr_expect_eq(responder_ask(health, &metrics)->status, 200);
 	cr_expect_eq(atomic_load(&relay->connections), 0);
 	relay_stop(relay);
 }

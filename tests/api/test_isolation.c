@@ -5,84 +5,21 @@
 
 #include "db/db.h"
 #include "db/value.h"
-#include "http/router.h"
-#include "support/api.h"
 #include "support/database.h"
 #include "support/postgres.h"
 #include "support/principal.h"
+#include "support/programs.h"
 
 POSTGRES_FOR_ALL_TESTS
 TestSuite(isolation, .fini = api_end, .timeout = 240);
 
-#define ID "0189f7a0-1234-7abc-8def-0123456789ab"
-
-static const char *const program_names[] = {
-        [PROGRAM_HEALTH] = "health", [PROGRAM_AUTH] = "auth", [PROGRAM_TASKS] = "tasks", [PROGRAM_ACCOUNT] = "account"};
-enum { PROGRAM_COUNT = sizeof program_names / sizeof *program_names };
-
-static const char *const method_names[] = {"GET",     "HEAD",  "POST",    "PUT",      "PATCH", "DELETE",
-                                           "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get",   "FOO"};
-
-static const enum method methods[] = {METHOD_GET,   METHOD_HEAD,   METHOD_POST,    METHOD_PUT,
-                                      METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER,
-                                      METHOD_OTHER, METHOD_OTHER,  METHOD_OTHER,   METHOD_OTHER};
-
-static const char *method_name(enum method method)
-{
-	size_t i = 0;
-	while (methods[i] != method)
-		i++;
-	return method_names[i];
-}
-
-/* The row's path with its braces filled in. */
-static const char *path_of(enum route route, const char *user)
-{
-	const char *path = "";
-	for (struct view rest = view_from(route_row(route)->path, 1); !view_is_absent(rest);) {
-		struct view part = view_cut(&rest, '/');
-		if (view_equal(part, VIEW("{user_id}")))
-			part = view_of(user);
-		else if (view_equal(part, VIEW("{id}")))
-			part = VIEW(ID);
-		path = ask_format("%s/%.*s", path, VIEW_ARGS(part));
-	}
-	return path;
-}
-
-/* A request for the row that would do something, were it let in. */
-static struct ask ask_for(enum route route, const char *user)
-{
-	const struct route_row *row = route_row(route);
-	return (struct ask){
-	        .method = method_name(row->method),
-	        .target = path_of(route, user),
-	        .body = row->body != BODY_JSON ? NULL : api_task("intruder", ""),
-	};
-}
-
-struct programs {
-	struct responder *of[PROGRAM_COUNT];
-};
-
-static struct programs start(const char *const settings[])
-{
-	struct programs programs;
-	for (size_t i = 0; i < PROGRAM_COUNT; i++)
-		programs.of[i] = responder_start(program_names[i], settings);
-	return programs;
-}
-
-static const struct answer *ask_row(const struct programs *programs, enum route route, const struct ask *ask)
-{
-	return responder_ask(programs->of[route_row(route)->program], ask);
-}
+#define ID PROGRAMS_TASK
 
 /* With nothing behind it that could be asked: what is refused is refused by the
  * token and the path alone. */
 static struct programs start_without_database(void)
 {
-	return start(api_settings((const char *const[]){NULL}));
+	return programs_start(api_settings((const char *const[]){NULL}));
 }
 
 /* ---- the guard of each row ---- */
@@ -93,8 +30,8 @@ Test(isolation, no_guarded_row_answers_without_a_token)
 	for (enum route route = 0; route < ROUTE_COUNT; route++) {
 		if (route_row(route)->guard == GUARD_PUBLIC)
 			continue;
-		struct ask ask = ask_for(route, "anna");
-		const struct answer *answer = ask_row(&programs, route, &ask);
+		struct ask ask = programs_request(route, "anna");
+		const struct answer *answer = programs_ask(&programs, route, &ask);
 		expect_problem(answer, 401, "unauthorized", ask.target);
 		cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"), VIEW("Bearer realm=\"todo\"")), "%s",
 		          ask.target);
@@ -110,9 +47,9 @@ Test(isolation, no_guarded_row_answers_to_an_attack_token)
 		if (route_row(route)->guard == GUARD_PUBLIC)
 			continue;
 		for (size_t i = 0; api_attack(i, "anna", &attack); i++) {
-			struct ask ask = ask_for(route, "anna");
+			struct ask ask = programs_request(route, "anna");
 			ask.token = attack.token;
-			const struct answer *answer = ask_row(&programs, route, &ask);
+			const struct answer *answer = programs_ask(&programs, route, &ask);
 			bool expired = attack.expired && route_row(route)->guard != GUARD_OPERATOR;
 			expect_problem(answer, 401, expired ? "token_expired" : "unauthorized", attack.name);
 			cr_expect(view_equal(answer_header(answer, "WWW-Authenticate"),
@@ -131,20 +68,20 @@ Test(isolation, every_row_below_a_user_refuses_another_users_token)
 {
 	const char *name = api_name("isolation");
 	const char *url = api_database(name);
-	struct programs programs = start(api_settings_for(url));
+	struct programs programs = programs_start(api_settings_for(url));
 	postgres_run("postgres", name,
 	             "INSERT INTO todo.task (user_id, id, title) VALUES ('berta', '" ID "', 'privatsache')");
 	for (enum route route = 0; route < ROUTE_COUNT; route++) {
 		if (route_row(route)->guard != GUARD_OWNER)
 			continue;
 		/* berta exists and has that task; nobody has ever heard of "nobody" */
-		struct ask ask = ask_for(route, "berta");
+		struct ask ask = programs_request(route, "berta");
 		ask.token = api_token("anna");
-		const struct answer *existing = ask_row(&programs, route, &ask);
+		const struct answer *existing = programs_ask(&programs, route, &ask);
 		expect_problem(existing, 403, "forbidden", ask.target);
-		ask = ask_for(route, "nobody");
+		ask = programs_request(route, "nobody");
 		ask.token = api_token("anna");
-		const struct answer *missing = ask_row(&programs, route, &ask);
+		const struct answer *missing = programs_ask(&programs, route, &ask);
 		cr_expect(view_equal(answer_without_id(existing), answer_without_id(missing)), "%s", ask.target);
 	}
 	char *connections =
@@ -200,23 +137,23 @@ Test(isolation, every_row_refuses_methods_that_its_path_does_not_list)
 {
 	struct programs programs = start_without_database();
 	for (enum route route = 0; route < ROUTE_COUNT; route++) {
-		const char *target = path_of(route, "anna");
+		const char *target = programs_path(route, "anna");
 		struct ask options = {.method = "OPTIONS", .target = target};
-		const struct answer *listed = ask_row(&programs, route, &options);
+		const struct answer *listed = programs_ask(&programs, route, &options);
 		cr_expect_eq(listed->status, 204, "OPTIONS %s", target);
 		struct view allow = answer_header(listed, "Allow");
 		cr_expect(allow.len > 0, "OPTIONS %s", target);
-		for (size_t i = 0; i < sizeof method_names / sizeof *method_names; i++) {
+		for (size_t i = 0; i < PROGRAMS_METHODS; i++) {
 			/* Whole words of the list: "GET, HEAD, OPTIONS". */
 			const char *list = ask_format(", %.*s,", VIEW_ARGS(allow));
-			if (strstr(list, ask_format(", %s,", method_names[i])))
+			if (strstr(list, ask_format(", %s,", programs_methods[i])))
 				continue;
 			/* The path and its methods are public: no token changes the answer. */
 			for (int with_token = 0; with_token < 2; with_token++) {
-				struct ask ask = {.method = method_names[i],
+				struct ask ask = {.method = programs_methods[i],
 				                  .target = target,
 				                  .token = with_token ? api_token("anna") : NULL};
-				const struct answer *answer = ask_row(&programs, route, &ask);
+				const struct answer *answer = programs_ask(&programs, route, &ask);
 				const char *asked = ask_format("%s %s", ask.method, target);
 				if (strcmp(ask.method, "HEAD") != 0)
 					expect_problem(answer, 405, "method_not_allowed", asked);
@@ -230,12 +167,12 @@ Test(isolation, every_row_refuses_methods_that_its_path_does_not_list)
 Test(isolation, every_public_row_answers_without_a_token)
 {
 	const char *url = api_database(api_name("isolation"));
-	struct programs programs = start(api_settings_for(url));
+	struct programs programs = programs_start(api_settings_for(url));
 	for (enum route route = 0; route < ROUTE_COUNT; route++) {
 		if (route_row(route)->guard != GUARD_PUBLIC)
 			continue;
-		struct ask ask = ask_for(route, "anna");
-		const struct answer *answer = ask_row(&programs, route, &ask);
+		struct ask ask = programs_request(route, "anna");
+		const struct answer *answer = programs_ask(&programs, route, &ask);
 		/* A token is what /auth/validate judges: without one its verdict is 401. */
 		cr_expect_eq(answer->status, route == ROUTE_VALIDATE ? 401 : 200, "%s", ask.target);
 		cr_expect_neq(answer->body.len, 0, "%s", ask.target);
