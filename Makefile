@@ -154,6 +154,24 @@ torture: ## 200 clients while everything is killed at random, and a model that r
 	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
 		node tests/torture/torture.mjs --server $$server --seconds $(or $(SECS),60) $(if $(SEED),--seed $(SEED)) || exit 1; done
 
+# ---- measure ----
+
+.PHONY: bench bench-growth check-cost
+bench: ## this product, what one could pick instead, and the limits; about 25 minutes (ONLY, WHO, CONNECTIONS, ROUNDS, SECS: a part)
+	@bin/stack deps run bench
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@tests/bench/bench
+
+bench-growth: ## what a list costs among up to a million users (SIZES), and in lists of up to 2,000 tasks
+	@bin/stack deps run bench
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@tests/bench/growth
+
+check-cost: ## instructions of a request against those in tests/bench/cost.txt; RECORD=1 writes them anew
+	@bin/stack deps run cost
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@tests/bench/cost
+
 # ---- check ----
 
 C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c bin/ctl/*.c tests/*/*.c)

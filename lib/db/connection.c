@@ -12,8 +12,7 @@ static const char identity_sql[] = CONNECTION_IDENTITY;
 
 static const char admission_sql[] = "SELECT todo.admit($1, $2::timestamptz, $3)";
 
-/* Ends with the transaction. Two numbers are a space of their own: 1953456239 is "todo". */
-static const char turn_sql[] = "SELECT pg_catalog.pg_advisory_xact_lock(1953456239, pg_catalog.hashtext($1))";
+static const char turn_sql[] = CONNECTION_TURN;
 
 /* MEMBER, since SET ROLE reaches roles that NOINHERIT does not. CREATEROLE may
  * grant itself any role that is no superuser; the three pg_ roles reach the

@@ -22,6 +22,10 @@
 	" pg_catalog.set_config('application_name', coalesce($3," \
 	" pg_catalog.current_setting('application_name')), true)"
 
+/* Lets the writes of one user that count rows take turns; ends with the transaction.
+ * Two numbers are a space of their own: 1953456239 is "todo". */
+#define CONNECTION_TURN "SELECT pg_catalog.pg_advisory_xact_lock(1953456239, pg_catalog.hashtext($1))"
+
 /* Zeroed: no connection. It must not move while it is open. */
 struct connection {
 	PGconn *conn;

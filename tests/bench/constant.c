@@ -1,0 +1,117 @@
+/* The least that a program behind a web server can do: answers as large as the product's own, with the same headers,
+ * and no work for them.
+ *
+ * It stands in for a program of cgi-bin/: FastCGI on standard input with WORKERS processes, or plain CGI. The path says
+ * which answer: …/reject is a refused token, …/tasks the list of 20, everything else /auth/me. */
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 16 * 1024, LIST_LENGTH = 20 };
+
+#define HEADERS                                              \
+	"X-Content-Type-Options: nosniff\r\n"                \
+	"X-Frame-Options: DENY\r\n"                          \
+	"Referrer-Policy: no-referrer\r\n"                   \
+	"Content-Security-Policy: default-src 'none'\r\n"    \
+	"Cache-Control: no-store\r\n"                        \
+	"Vary: Origin\r\n"                                   \
+	"X-Request-Id: 00000000000000000000000000000000\r\n" \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"
+
+static const char me_body[] =
+        "{\"user\":{\"id\":\"100000000000000000\",\"email\":\"user-100000000000000000@mail.example\","
+        "\"name\":\"User 100000000000000000\"},\"expires_at\":\"2026-01-05T09:30:00Z\"}";
+static const char reject_body[] = "{\"type\":\"/problems/token_invalid\",\"title\":\"Unauthorized\",\"status\":401,"
+                                  "\"detail\":\"The credential is not valid.\",\"code\":\"token_invalid\","
+                                  "\"request_id\":\"00000000000000000000000000000000\"}";
+static const char task[] =
+        "{\"id\":\"01930000-0000-7000-8000-100000000000\",\"user_id\":\"100000000000000000\",\"title\":\"Task number 1 "
+        "of "
+        "the week, to be done soon\",\"description\":\"What there is to say about it, in a sentence or two of ordinary "
+        "length.\",\"completed\":false,\"priority\":\"medium\",\"due_date\":\"2026-01-05T09:30:00.000000Z\",\"tags\":"
+        "[\"home\",\"week "
+        "1\"],\"created_at\":\"2026-01-05T09:30:00.000000Z\",\"updated_at\":\"2026-01-05T09:30:00.000000Z\"}";
+
+struct answer {
+	char text[ANSWER_MAX];
+	int len;
+};
+
+static struct answer me, reject, list;
+
+static void make_answer(struct answer *answer, const char *status, const char *more, const char *body)
+{
+	answer->len =
+	        snprintf(answer->text, sizeof answer->text, "Status: %s" HEADERS "%sContent-Length: %zu\r\n\r\n%s",
+	                 status, more, strlen(body), body);
+}
+
+static void make_answers(void)
+{
+	char body[ANSWER_MAX];
+	size_t len = 0;
+	for (int i = 0; i < LIST_LENGTH; i++)
+		len += (size_t)snprintf(body + len, sizeof body - len, "%c%s", i == 0 ? '[' : ',', task);
+	snprintf(body + len, sizeof body - len, "]");
+	make_answer(&list, "200\r\nContent-Type: application/json\r\n", "", body);
+	make_answer(&me, "200\r\nContent-Type: application/json\r\n", "", me_body);
+	make_answer(&reject, "401\r\nContent-Type: application/problem+json\r\n",
+	            "WWW-Authenticate: Bearer realm=\"todo\", error=\"invalid_token\"\r\n", reject_body);
+}
+
+static const struct answer *answer_to(const char *path)
+{
+	size_t len = path ? strcspn(path, "?") : 0;
+	if (len >= 7 && strncmp(path + len - 7, "/reject", 7) == 0)
+		return &reject;
+	if (len >= 6 && strncmp(path + len - 6, "/tasks", 6) == 0)
+		return &list;
+	return &me;
+}
+
+static void serve(void)
+{
+	FCGX_Request request;
+	char drained[4096];
+	/* As the product does: libfcgi waits for the web server otherwise. */
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+		exit(EXIT_FAILURE);
+	while (FCGX_Accept_r(&request) == 0) {
+		const struct answer *answer = answer_to(FCGX_GetParam("REQUEST_URI", request.envp));
+		while (FCGX_GetStr(drained, sizeof drained, request.in) > 0)
+			;
+		FCGX_PutStr(answer->text, answer->len, request.out);
+		request.keepConnection = 0;
+		FCGX_Finish_r(&request);
+	}
+}
+
+int main(void)
+{
+	const char *workers = getenv("WORKERS");
+	make_answers();
+	if (FCGX_IsCGI()) {
+		const struct answer *answer = answer_to(getenv("REQUEST_URI"));
+		return write(STDOUT_FILENO, answer->text, (size_t)answer->len) == answer->len ? 0 : EXIT_FAILURE;
+	}
+	for (long left = workers ? strtol(workers, NULL, 10) : 0; left > 0; left--) {
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			serve();
+			return 0;
+		}
+	}
+	if (!workers)
+		serve();
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	return 0;
+}
