@@ -150,11 +150,16 @@ static void read_copy(struct source_shared *source, int64_t now, struct buf *not
 
 /* ---- asking ---------------------------------------------------------------- */
 
-/* As much of `wanted` as the one who is served has left; 0: none. */
+/* As much of `wanted` as the one who is served has left; 0: none. Who could go on
+ * with an older set keeps half of it for what comes after. */
 static int64_t time_for(const struct source_shared *source, int64_t wanted)
 {
-	int64_t left = source->source.deadline > 0 ? source->source.deadline - clock_monotonic() : wanted;
+	int64_t left = source->source.deadline - clock_monotonic();
 
+	if (source->source.deadline == 0)
+		return wanted;
+	if (source->jwks)
+		left /= 2;
 	if (left <= 0)
 		return 0;
 	return left < wanted ? left : wanted;

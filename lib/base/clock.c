@@ -35,6 +35,13 @@ int64_t clock_monotonic(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+void clock_wait(int64_t duration)
+{
+	const struct timespec time = {.tv_sec = duration / CLOCK_SECOND, .tv_nsec = duration % CLOCK_SECOND * 1000};
+	if (duration > 0)
+		nanosleep(&time, NULL);
+}
+
 /* Both conversions count years from March, so that the leap day is the last of
  * its year, and days from 0000-03-01, 60 days after YEAR_0. Years before that
  * day are shifted by one era of 400 years, which has 146097 days. */

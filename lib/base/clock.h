@@ -15,6 +15,9 @@ int64_t clock_now(void);
 /* A time that only grows, for durations and deadlines; microseconds. */
 int64_t clock_monotonic(void);
 
+/* Lets that many microseconds pass; a signal may end it early. */
+void clock_wait(int64_t duration);
+
 /* "2026-01-31T08:00:00.000000Z" and without the fraction; lengths without NUL. */
 enum { CLOCK_TEXT_MICROS = 27, CLOCK_TEXT_SECONDS = 20 };
 

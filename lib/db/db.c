@@ -8,6 +8,8 @@
 
 /* A database that is away is asked again after this time, not before. */
 #define BACK_OFF CLOCK_SECOND
+/* The other one of a deadlock needs a moment to go on: at once the same would happen again. */
+#define DEADLOCK_PAUSE (CLOCK_SECOND / 10)
 
 enum { NOTES_MAX = 4096 };
 
@@ -59,24 +61,25 @@ struct db_result {
 static const struct reaction {
 	struct view start;
 	enum outcome outcome;
-	bool again;     /* try once more */
+	bool again;     /* try once more … */
 	bool reconnect; /* this session will only say the same again */
+	int64_t pause;  /* … after this time */
 } reactions[] = {
-        {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false}, /* serialization_failure */
-        {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false}, /* deadlock_detected */
-        {VIEW(CONNECTION_REVOKED), OUTCOME_TOKEN_INVALID, false, false},
-        {VIEW("23503"), OUTCOME_TOKEN_INVALID, false, false},       /* foreign_key_violation: the user is gone */
-        {VIEW("23505"), OUTCOME_TASK_EXISTS, false, false},         /* unique_violation */
-        {VIEW("57014"), OUTCOME_DATABASE_TIMEOUT, false, false},    /* query_canceled: statement_timeout */
-        {VIEW("25006"), OUTCOME_DATABASE_UNAVAILABLE, false, true}, /* read_only_sql_transaction: a standby */
-        {VIEW("55P03"), OUTCOME_DATABASE_BUSY, false, false},       /* lock_not_available */
-        {VIEW("53"), OUTCOME_DATABASE_BUSY, false, false},          /* insufficient resources */
-        {VIEW("57P"), OUTCOME_DATABASE_UNAVAILABLE, false, true},   /* operator intervention */
-        {VIEW("08"), OUTCOME_DATABASE_UNAVAILABLE, false, true},    /* connection exception, of a pooler */
-        {VIEW("26000"), OUTCOME_INTERNAL, true, true},              /* invalid_sql_statement_name: see below */
-        {VIEW("42P05"), OUTCOME_INTERNAL, true, true},              /* duplicate_prepared_statement: see below */
-        {VIEW("0A000"), OUTCOME_INTERNAL, true, true},              /* a cached plan that the schema outgrew */
-        {VIEW(""), OUTCOME_INTERNAL, false, false},
+        {VIEW("40001"), OUTCOME_DATABASE_BUSY, true, false, 0},              /* serialization_failure */
+        {VIEW("40P01"), OUTCOME_DATABASE_BUSY, true, false, DEADLOCK_PAUSE}, /* deadlock_detected */
+        {VIEW(CONNECTION_REVOKED), OUTCOME_TOKEN_INVALID, false, false, 0},
+        {VIEW("23503"), OUTCOME_TOKEN_INVALID, false, false, 0},       /* foreign_key_violation: the user is gone */
+        {VIEW("23505"), OUTCOME_TASK_EXISTS, false, false, 0},         /* unique_violation */
+        {VIEW("57014"), OUTCOME_DATABASE_TIMEOUT, false, false, 0},    /* query_canceled: statement_timeout */
+        {VIEW("25006"), OUTCOME_DATABASE_UNAVAILABLE, false, true, 0}, /* read_only_sql_transaction: a standby */
+        {VIEW("55P03"), OUTCOME_DATABASE_BUSY, false, false, 0},       /* lock_not_available */
+        {VIEW("53"), OUTCOME_DATABASE_BUSY, false, false, 0},          /* insufficient resources */
+        {VIEW("57P"), OUTCOME_DATABASE_UNAVAILABLE, false, true, 0},   /* operator intervention */
+        {VIEW("08"), OUTCOME_DATABASE_UNAVAILABLE, false, true, 0},    /* connection exception, of a pooler */
+        {VIEW("26000"), OUTCOME_INTERNAL, true, true, 0},              /* invalid_sql_statement_name: see below */
+        {VIEW("42P05"), OUTCOME_INTERNAL, true, true, 0},              /* duplicate_prepared_statement: see below */
+        {VIEW("0A000"), OUTCOME_INTERNAL, true, true, 0},              /* a cached plan that the schema outgrew */
+        {VIEW(""), OUTCOME_INTERNAL, false, false, 0},
 };
 
 static const struct reaction *reaction_to(const char *sqlstate)
@@ -297,6 +300,7 @@ static enum outcome attempt(struct db *db, struct connection_job *job, void (*be
 			connection_close(&db->connection);
 		if (!reaction.again || !first)
 			return reaction.outcome;
+		clock_wait(reaction.pause);
 		db->counts.retries++;
 	}
 }

@@ -24,27 +24,6 @@ static const char *own_path(const char *name)
 	return ask_format("%s/%s", postgres_folder(), api_name(name));
 }
 
-/* The address of a database for todo_app, through a socket in that folder. */
-static const char *database_in(const char *folder, const char *database)
-{
-	char *url = postgres_url_in(folder, "todo_app", database);
-	const char *kept = ask_format("DATABASE_URL=%s", url);
-	free(url);
-	return kept;
-}
-
-static const struct answer *ask(struct responder *responder, const char *method, const char *target, const char *body)
-{
-	struct ask ask = {.method = method, .target = target, .token = api_token("anna"), .body = body};
-	return responder_ask(responder, &ask);
-}
-
-static void expect_unavailable(const struct answer *answer, const char *code, const char *asked)
-{
-	expect_problem(answer, 503, code, asked);
-	cr_expect(answer_header(answer, "Retry-After").len > 0, "%s: no Retry-After", asked);
-}
-
 /* ---- what a refused request costs ---- */
 
 Test(faults, no_request_that_fails_before_the_database_connects_to_it)
@@ -52,7 +31,7 @@ Test(faults, no_request_that_fails_before_the_database_connects_to_it)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {database_in(relay->folder, database), NULL};
+	const char *const more[] = {api_database_in(relay->folder, database), NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	const char *const two[] = {
 	        ask_format("HTTP_AUTHORIZATION=Bearer %s, Bearer %s", api_token("anna"), api_token("anna")), NULL};
@@ -95,8 +74,8 @@ Test(faults, no_request_that_fails_before_the_database_connects_to_it)
 	}
 	cr_expect_eq(atomic_load(&relay->connections), 0);
 	/* the counter does count */
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
 	cr_expect_eq(atomic_load(&relay->connections), 1, "one connection is kept for all");
 	relay_stop(relay);
 }
@@ -107,7 +86,7 @@ Test(faults, what_the_head_refuses_costs_no_connection_and_no_reading_of_a_body)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *own = database_in(relay->folder, database);
+	const char *own = api_database_in(relay->folder, database);
 	struct responder *tasks = responder_start("tasks", api_settings((const char *const[]){own, NULL}));
 	struct responder *account = responder_start("account", api_settings((const char *const[]){own, NULL}));
 	struct responder *cookies =
@@ -230,7 +209,7 @@ static void expect_ready(struct responder *health, int status, const char *code)
 	until(is_ready_as, &wanted, ask_format("/ready says %d %s", status, code ? code : ""));
 	const struct answer *answer = responder_ask(health, &ask);
 	if (code)
-		expect_unavailable(answer, code, "/ready");
+		expect_try_again(answer, 503, code, "/ready");
 	else
 		cr_expect_eq(answer->status, status);
 	ask.target = "/health";
@@ -241,28 +220,28 @@ static void expect_ready(struct responder *health, int status, const char *code)
 
 static bool lists(void *context)
 {
-	return ask(context, "GET", LIST, NULL)->status == 200;
+	return api_ask(context, "GET", LIST, NULL)->status == 200;
 }
 
 Test(faults, a_program_starts_without_its_database_and_finds_it_when_it_comes)
 {
 	const char *database = api_name("faults");
 	const char *folder = own_path("later");
-	const char *const more[] = {database_in(folder, database), NULL};
+	const char *const more[] = {api_database_in(folder, database), NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	struct responder *health = responder_start("health", api_settings(more));
 	for (int i = 0; i < 3; i++) {
-		expect_unavailable(ask(tasks, "GET", LIST, NULL), "database_unavailable", "GET");
-		expect_unavailable(ask(tasks, "POST", LIST, api_task("x", "")), "database_unavailable", "POST");
+		expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_unavailable", "GET");
+		expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_unavailable", "POST");
 	}
 	expect_ready(health, 503, "database_unavailable");
 	/* what needs no database goes on */
-	expect_problem(ask(tasks, "GET", "/api/berta/tasks", NULL), 403, "forbidden", "another's");
+	expect_problem(api_ask(tasks, "GET", "/api/berta/tasks", NULL), 403, "forbidden", "another's");
 	postgres_database(database);
 	cr_assert_eq(symlink(postgres_folder(), folder), 0);
 	until(lists, tasks, "the tasks are listed");
 	expect_ready(health, 200, NULL);
-	cr_expect_eq(ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
 	unlink(folder);
 }
 
@@ -272,11 +251,11 @@ Test(faults, a_request_never_notices_that_its_connection_was_ended)
 	const char *url = api_database(database);
 	struct responder *tasks = responder_start("tasks", api_settings_for(url));
 	for (int i = 0; i < 5; i++) {
-		cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+		cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
 		postgres_run("postgres", database,
 		             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app'"
 		             " AND datname = current_database()");
-		cr_expect_eq(ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
+		cr_expect_eq(api_ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
 		             i % 2 ? 200 : 201);
 	}
 }
@@ -286,14 +265,13 @@ Test(faults, a_silent_database_is_given_up_in_time)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	/* a busy machine may take longer for the first connection */
 	until(lists, tasks, "the tasks are listed");
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
-	const struct answer *answer = ask(tasks, "GET", LIST, NULL);
-	expect_problem(answer, 504, "database_timeout", "GET");
-	cr_expect(answer_header(answer, "Retry-After").len > 0);
+	const struct answer *answer = api_ask(tasks, "GET", LIST, NULL);
+	expect_try_again(answer, 504, "database_timeout", "GET");
 	atomic_store(&relay->order, RELAY_PASS);
 	until(lists, tasks, "the tasks are listed again");
 	relay_stop(relay);
@@ -321,17 +299,16 @@ Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {database_in(relay->folder, database), NULL};
+	const char *const more[] = {api_database_in(relay->folder, database), NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
 	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
-	const struct answer *answer = ask(tasks, "POST", LIST, api_task("x", ""));
-	expect_problem(answer, 503, "outcome_unknown", "POST");
-	cr_expect(view_is_absent(answer_header(answer, "Retry-After")));
+	const struct answer *answer = api_ask(tasks, "POST", LIST, api_task("x", ""));
+	expect_outcome_unknown(answer, "POST");
 	/* a read is simply tried again */
 	until(lists, tasks, "the tasks are listed again");
 	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
 	relay_stop(relay);
 }
 
@@ -344,7 +321,7 @@ Test(faults, a_write_that_waits_too_long_is_504_and_undone)
 	const char *const more[] = {ask_format("DATABASE_URL=%s", api_database(database)), "TODO_DATABASE_TIMEOUT=1",
 	                            NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
 	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
 	PGconn *blocker = postgres_connect("postgres", database);
 	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
@@ -353,14 +330,14 @@ Test(faults, a_write_that_waits_too_long_is_504_and_undone)
 		const char *body;
 	} writes[] = {{"PUT", "{\"title\":\"" PRIVATE "\"}"}, {"PATCH", "{\"completed\":true}"}, {"DELETE", NULL}};
 	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
-		const struct answer *answer = ask(tasks, writes[i].method, task, writes[i].body);
+		const struct answer *answer = api_ask(tasks, writes[i].method, task, writes[i].body);
 		expect_problem(answer, 504, "database_timeout", writes[i].method);
 		cr_expect(view_equal(answer_header(answer, "Retry-After"), VIEW("1")), "%s", writes[i].method);
 	}
 	PQclear(PQexec(blocker, "ROLLBACK"));
 	PQfinish(blocker);
-	cr_expect(view_equal(ask(tasks, "GET", task, NULL)->body, made->body), "it is as it was");
-	cr_expect_eq(ask(tasks, "DELETE", task, NULL)->status, 204);
+	cr_expect(view_equal(api_ask(tasks, "GET", task, NULL)->body, made->body), "it is as it was");
+	cr_expect_eq(api_ask(tasks, "DELETE", task, NULL)->status, 204);
 }
 
 /* Here nothing came back at all: it may have happened. */
@@ -369,14 +346,13 @@ Test(faults, a_write_to_a_silent_database_is_unknown)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	/* a busy machine may take longer for the first connection */
 	until(lists, tasks, "the tasks are listed");
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
-	const struct answer *answer = ask(tasks, "POST", LIST, api_task("x", ""));
-	expect_problem(answer, 503, "outcome_unknown", "POST");
-	cr_expect(view_is_absent(answer_header(answer, "Retry-After")));
+	const struct answer *answer = api_ask(tasks, "POST", LIST, api_task("x", ""));
+	expect_outcome_unknown(answer, "POST");
 	relay_stop(relay);
 }
 
@@ -393,10 +369,10 @@ Test(faults, a_database_without_a_free_connection_is_busy)
 	struct responder *second = responder_start("tasks", api_settings_for(url));
 	struct responder *account = responder_start("account", api_settings_for(url));
 	struct responder *health = responder_start("health", api_settings_for(url));
-	cr_assert_eq(ask(first, "GET", LIST, NULL)->status, 200);
-	expect_unavailable(ask(second, "GET", LIST, NULL), "database_busy", "GET");
-	expect_unavailable(ask(second, "POST", LIST, api_task("x", "")), "database_busy", "POST");
-	expect_unavailable(ask(account, "GET", "/api/anna/export", NULL), "database_busy", "export");
+	cr_assert_eq(api_ask(first, "GET", LIST, NULL)->status, 200);
+	expect_try_again(api_ask(second, "GET", LIST, NULL), 503, "database_busy", "GET");
+	expect_try_again(api_ask(second, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
+	expect_try_again(api_ask(account, "GET", "/api/anna/export", NULL), 503, "database_busy", "export");
 	expect_ready(health, 503, "database_busy");
 	cr_expect_eq(responder_stop(first), 0);
 	until(lists, second, "the tasks are listed");
@@ -412,9 +388,9 @@ Test(faults, a_write_that_meets_its_like_again_and_again_is_busy)
 	             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
 	             " $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END$$;"
 	             "CREATE TRIGGER refuse BEFORE INSERT ON todo.task FOR EACH ROW EXECUTE FUNCTION refuse()");
-	expect_unavailable(ask(tasks, "POST", LIST, api_task("x", "")), "database_busy", "POST");
+	expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
 	postgres_run("postgres", database, "DROP TRIGGER refuse ON todo.task");
-	cr_expect_eq(ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
 }
 
 /* ---- our own faults ---- */
@@ -464,15 +440,16 @@ Test(faults, a_statement_that_the_role_may_not_run_is_logged_and_not_told)
 {
 	const char *database = api_name("faults");
 	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(database)));
-	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
 	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
 	postgres_run("todo_owner", database, "REVOKE UPDATE, DELETE ON todo.task FROM todo_app");
-	expect_internal(tasks, ask(tasks, "PATCH", task, "{\"completed\":true}"), "refused TASK_PATCH, SQLSTATE 42501");
-	expect_internal(tasks, ask(tasks, "DELETE", task, NULL), "refused TASK_DELETE, SQLSTATE 42501");
+	expect_internal(tasks, api_ask(tasks, "PATCH", task, "{\"completed\":true}"),
+	                "refused TASK_PATCH, SQLSTATE 42501");
+	expect_internal(tasks, api_ask(tasks, "DELETE", task, NULL), "refused TASK_DELETE, SQLSTATE 42501");
 	/* all else goes on, on the same connection */
-	cr_expect(view_equal(ask(tasks, "GET", task, NULL)->body, made->body));
+	cr_expect(view_equal(api_ask(tasks, "GET", task, NULL)->body, made->body));
 	postgres_run("todo_owner", database, "REVOKE SELECT ON todo.task FROM todo_app");
-	expect_internal(tasks, ask(tasks, "GET", LIST, NULL), "refused LIST_CREATED_DESC, SQLSTATE 42501");
+	expect_internal(tasks, api_ask(tasks, "GET", LIST, NULL), "refused LIST_CREATED_DESC, SQLSTATE 42501");
 }
 
 /* What RFC 3339 has no words for can only have been written by hand. */
@@ -482,19 +459,19 @@ Test(faults, a_row_that_has_no_form_in_an_answer_is_logged_and_not_told)
 	const char *url = api_database(database);
 	struct responder *tasks = responder_start("tasks", api_settings_for(url));
 	struct responder *account = responder_start("account", api_settings_for(url));
-	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
 	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
 	postgres_run("postgres", database, "UPDATE todo.task SET due_date = 'infinity'");
-	expect_internal(tasks, ask(tasks, "GET", task, NULL), "TASK_GET gave a row that has no form in an answer");
-	expect_internal(tasks, ask(tasks, "GET", LIST, NULL),
+	expect_internal(tasks, api_ask(tasks, "GET", task, NULL), "TASK_GET gave a row that has no form in an answer");
+	expect_internal(tasks, api_ask(tasks, "GET", LIST, NULL),
 	                "LIST_CREATED_DESC gave a row that has no form in an answer");
-	expect_internal(tasks, ask(tasks, "PATCH", task, "{\"completed\":true}"),
+	expect_internal(tasks, api_ask(tasks, "PATCH", task, "{\"completed\":true}"),
 	                "TASK_PATCH gave a row that has no form in an answer");
-	expect_internal(account, ask(account, "GET", "/api/anna/export", NULL),
+	expect_internal(account, api_ask(account, "GET", "/api/anna/export", NULL),
 	                "TASK_EXPORT gave a row that has no form in an answer");
 	/* it can still be mended by its owner */
-	cr_expect_eq(ask(tasks, "PUT", task, api_task("y", ""))->status, 200);
-	cr_expect_eq(ask(tasks, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "PUT", task, api_task("y", ""))->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
 }
 
 Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
@@ -505,14 +482,14 @@ Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 	struct responder *health = responder_start("health", api_settings_for(url));
 	struct responder *tasks = responder_start("tasks", api_settings_for(url));
 	expect_ready(health, 503, "database_role");
-	expect_unavailable(ask(tasks, "GET", LIST, NULL), "database_role", "a superuser");
+	expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_role", "a superuser");
 	const char *const off[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_ROLE_CHECK=off", NULL};
-	cr_expect_eq(ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200,
+	cr_expect_eq(api_ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200,
 	             "for development");
 	/* the one that is meant for us wins */
 	char *own = postgres_url("todo_app", database);
 	const char *const both[] = {ask_format("DATABASE_URL=%s", url), ask_format("TODO_DATABASE_URL=%s", own), NULL};
-	cr_expect_eq(ask(responder_start("tasks", api_settings(both)), "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(responder_start("tasks", api_settings(both)), "GET", LIST, NULL)->status, 200);
 	free(own);
 	free(url);
 }
@@ -534,7 +511,7 @@ Test(faults, ready_tells_nothing_but_which_part_failed)
 	struct responder *health = responder_start("health", api_settings(more));
 	struct ask ask = {.target = "/ready"};
 	const struct answer *answer = responder_ask(health, &ask);
-	expect_unavailable(answer, "database_unavailable", "/ready");
+	expect_try_again(answer, 503, "database_unavailable", "/ready");
 	cr_expect_null(memmem(answer->body.ptr, answer->body.len, PRIVATE, strlen(PRIVATE)));
 	cr_expect_null(memmem(answer->body.ptr, answer->body.len, "nowhere", 7));
 }
@@ -575,9 +552,9 @@ Test(faults, keys_that_can_not_be_had_are_no_fault_of_the_token)
 	struct responder *tasks = responder_start("tasks", api_settings(more));
 	struct responder *health = responder_start("health", api_settings(more));
 	struct ask ask = {.target = "/auth/me", .token = token};
-	expect_unavailable(responder_ask(auth, &ask), "keys_unavailable", "/auth/me");
+	expect_try_again(responder_ask(auth, &ask), 503, "keys_unavailable", "/auth/me");
 	ask = (struct ask){.target = LIST, .token = token};
-	expect_unavailable(responder_ask(tasks, &ask), "keys_unavailable", LIST);
+	expect_try_again(responder_ask(tasks, &ask), 503, "keys_unavailable", LIST);
 	/* a secret is no way around them, unless it was said so */
 	ask = (struct ask){.target = "/auth/me", .token = api_token("anna")};
 	expect_problem(responder_ask(auth, &ask), 401, "unauthorized", "HS256 beside a key set");
@@ -641,7 +618,7 @@ Test(faults, plain_cgi_answers_like_fastcgi)
 	struct responder *tasks = responder_start("tasks", settings);
 	struct responder *auth = responder_start("auth", settings);
 	struct responder *health = responder_start("health", settings);
-	const struct answer *made = ask(tasks, "POST", LIST, api_task("x", ""));
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
 	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
 	const char *token = api_token("anna");
 	const char *const cut[] = {"CONTENT_LENGTH=100", NULL};

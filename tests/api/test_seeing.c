@@ -281,20 +281,6 @@ Test(seeing, clients_are_told_times_only_when_that_is_on)
 
 static const struct ask metrics_ask = {.target = "/metrics", .token = API_METRICS_TOKEN};
 
-/* The value of a line of /metrics; -1: there is no such line. */
-static int64_t metric(const struct responder *health, const char *sample)
-{
-	const struct answer *answer = responder_ask(health, &metrics_ask);
-	cr_assert_eq(answer->status, 200);
-	cr_expect(view_equal(answer_header(answer, "Content-Type"), VIEW("text/plain; version=0.0.4; charset=utf-8")));
-	for (struct view rest = answer->body; rest.len > 0;) {
-		struct view line = view_cut(&rest, '\n');
-		if (view_starts(line, view_of(sample)) && line.ptr[strlen(sample)] == ' ')
-			return strtoll(line.ptr + strlen(sample) + 1, NULL, 10);
-	}
-	return -1;
-}
-
 Test(seeing, metrics_are_counted_across_all_processes_and_outlive_them)
 {
 	const char *url = api_database(api_name("seeing"));
@@ -316,19 +302,20 @@ Test(seeing, metrics_are_counted_across_all_processes_and_outlive_them)
 	ask = (struct ask){.target = "/api/anna/tasks", .token = api_token("anna")};
 	cr_expect_eq(responder_ask(tasks, &ask)->status, 200);
 	cr_expect_eq(responder_ask(tasks, &ask)->status, 200);
-	cr_expect_eq(metric(health, "todo_requests_total{method=\"GET\",route=\"/auth/me\",status=\"2xx\"}"), 4);
-	cr_expect_eq(metric(health, "todo_requests_total{method=\"GET\",route=\"/auth/me\",status=\"4xx\"}"), 5);
+	cr_expect_eq(api_metric(health, "todo_requests_total{method=\"GET\",route=\"/auth/me\",status=\"2xx\"}"), 4);
+	cr_expect_eq(api_metric(health, "todo_requests_total{method=\"GET\",route=\"/auth/me\",status=\"4xx\"}"), 5);
 	cr_expect_eq(
-	        metric(health, "todo_requests_total{method=\"GET\",route=\"/api/{user_id}/tasks\",status=\"2xx\"}"), 2);
-	cr_expect_eq(metric(health, "todo_request_duration_seconds_count{method=\"GET\",route=\"/auth/me\"}"), 9);
-	cr_expect_eq(metric(health, "todo_credentials_refused_total{reason=\"bad_header\"}") +
-	                     metric(health, "todo_credentials_refused_total{reason=\"bad_base64url\"}"),
+	        api_metric(health, "todo_requests_total{method=\"GET\",route=\"/api/{user_id}/tasks\",status=\"2xx\"}"),
+	        2);
+	cr_expect_eq(api_metric(health, "todo_request_duration_seconds_count{method=\"GET\",route=\"/auth/me\"}"), 9);
+	cr_expect_eq(api_metric(health, "todo_credentials_refused_total{reason=\"bad_header\"}") +
+	                     api_metric(health, "todo_credentials_refused_total{reason=\"bad_base64url\"}"),
 	             5);
-	cr_expect_eq(metric(health, "todo_problems_total{code=\"rate_limited\"}"), 2);
-	cr_expect_eq(metric(health, "todo_rate_limited_total{limit=\"address\"}"), 2);
-	cr_expect_eq(metric(health, "todo_database_connections_total"), 1);
+	cr_expect_eq(api_metric(health, "todo_problems_total{code=\"rate_limited\"}"), 2);
+	cr_expect_eq(api_metric(health, "todo_rate_limited_total{limit=\"address\"}"), 2);
+	cr_expect_eq(api_metric(health, "todo_database_connections_total"), 1);
 	/* The question itself is counted once it is answered. */
-	cr_expect_geq(metric(health, "todo_requests_total{method=\"GET\",route=\"/metrics\",status=\"2xx\"}"), 8);
+	cr_expect_geq(api_metric(health, "todo_requests_total{method=\"GET\",route=\"/metrics\",status=\"2xx\"}"), 8);
 }
 
 Test(seeing, metrics_are_for_whoever_has_the_token)

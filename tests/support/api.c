@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -71,6 +72,11 @@ const char *const *api_settings(const char *const more[])
 const char *const *api_settings_for(const char *database_url)
 {
 	return api_settings((const char *const[]){ask_format("DATABASE_URL=%s", database_url), NULL});
+}
+
+const char *api_database_in(const char *folder, const char *database)
+{
+	return ask_format("DATABASE_URL=%s", keep_and_free(postgres_url_in(folder, "todo_app", database)));
 }
 
 const char *api_database(const char *name)
@@ -217,6 +223,41 @@ bool api_attack(size_t number, const char *user, struct attack *ret)
 const char *api_task(const char *title, const char *more)
 {
 	return ask_format("{\"title\":\"" PRIVATE " %s\"%s}", title, more);
+}
+
+/* ---- asking ---- */
+
+const struct answer *api_ask(const struct responder *responder, const char *method, const char *target,
+                             const char *body)
+{
+	struct ask ask = {.method = method, .target = target, .token = api_token("anna"), .body = body};
+	return responder_ask(responder, &ask);
+}
+
+void expect_try_again(const struct answer *answer, int status, const char *code, const char *asked)
+{
+	expect_problem(answer, status, code, asked);
+	cr_expect(answer_header(answer, "Retry-After").len > 0, "%s: no Retry-After", asked);
+}
+
+void expect_outcome_unknown(const struct answer *answer, const char *asked)
+{
+	expect_problem(answer, 503, "outcome_unknown", asked);
+	cr_expect(view_is_absent(answer_header(answer, "Retry-After")), "%s: Retry-After", asked);
+}
+
+int64_t api_metric(const struct responder *health, const char *sample)
+{
+	static const struct ask ask = {.target = "/metrics", .token = API_METRICS_TOKEN};
+	const struct answer *answer = responder_ask(health, &ask);
+	cr_assert_eq(answer->status, 200);
+	cr_expect(view_equal(answer_header(answer, "Content-Type"), VIEW("text/plain; version=0.0.4; charset=utf-8")));
+	for (struct view rest = answer->body; rest.len > 0;) {
+		struct view line = view_cut(&rest, '\n');
+		if (view_starts(line, view_of(sample)) && line.ptr[strlen(sample)] == ' ')
+			return strtoll(line.ptr + strlen(sample) + 1, NULL, 10);
+	}
+	return -1;
 }
 
 void api_end(void)

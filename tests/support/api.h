@@ -23,6 +23,9 @@ const char *const *api_settings(const char *const more[]);
 /* The same for a database, by its URL. */
 const char *const *api_settings_for(const char *database_url);
 
+/* The setting of a database for todo_app, through a socket in that folder. */
+const char *api_database_in(const char *folder, const char *database);
+
 /* A new database with the schema in it: its URL for todo_app. */
 const char *api_database(const char *name);
 
@@ -44,6 +47,20 @@ bool api_attack(size_t number, const char *user, struct attack *ret);
 
 /* The text of a task with that title, followed by `more` members, each with its comma. */
 const char *api_task(const char *title, const char *more);
+
+/* Asks as anna. Members that are NULL are not sent. */
+const struct answer *api_ask(const struct responder *responder, const char *method, const char *target,
+                             const char *body);
+
+/* A problem of that code, 503 or 504, after which a client may try again? If not
+ * the test fails, and goes on. */
+void expect_try_again(const struct answer *answer, int status, const char *code, const char *asked);
+
+/* The one after which nobody may repeat blindly what was asked? */
+void expect_outcome_unknown(const struct answer *answer, const char *asked);
+
+/* The value of a line of /metrics, asked of health.fcgi; -1: there is no such line. */
+int64_t api_metric(const struct responder *health, const char *sample);
 
 void api_end(void);
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ static pid_t launch(char *const arguments[], const char *log)
 	pid_t child = fork();
 	if (child != 0)
 		return child;
+	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (out >= 0) {
 		dup2(out, STDOUT_FILENO);
@@ -69,9 +71,10 @@ static const struct passwd *server_user(void)
 	return user ? user : getpwnam("nobody");
 }
 
-static pid_t launch_server_program(const char *program, char *const arguments[], const char *log)
+pid_t postgres_launch(const char *program, char *const arguments[], const char *log)
 {
-	static char drop[] = "setpriv", no_groups[] = "--clear-groups", end_of_options[] = "--";
+	static char drop[] = "setpriv", no_groups[] = "--clear-groups", with_us[] = "--pdeathsig=QUIT",
+	            end_of_options[] = "--";
 	char uid[32], gid[32];
 	char *all[48];
 	size_t count = 0;
@@ -85,6 +88,8 @@ static pid_t launch_server_program(const char *program, char *const arguments[],
 		all[count++] = uid;
 		all[count++] = gid;
 		all[count++] = no_groups;
+		/* What launch() has asked for does not outlive another user's id. */
+		all[count++] = with_us;
 		all[count++] = end_of_options;
 	}
 	all[count++] = (char *)(uintptr_t)program;
@@ -114,6 +119,12 @@ static void write_file(const char *path, const char *text, uid_t owner, gid_t gr
 		give_up("can't write its password file");
 }
 
+/* How a server of tests runs; a standby finds what it still needs, and what it would lose in a power cut is lost with
+ * the test anyway. */
+#define SERVER_OPTIONS                                                                                              \
+	"-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", \
+	        "-c", "max_prepared_transactions=2", "-c", "wal_keep_size=256MB"
+
 /* The keeper's life: the server lives as long as the pipe's other end, which
  * the kernel closes even when the test program is killed. */
 static void keep(const char *folder, int pipe_end)
@@ -136,22 +147,15 @@ static void keep(const char *folder, int pipe_end)
 	                "--locale=C",
 	                "--no-sync",
 	                NULL};
-	char *serve[] = {"-D", data,
-	                 "-c", sockets,
-	                 "-c", "listen_addresses=",
-	                 "-c", "fsync=off",
-	                 "-c", "full_page_writes=off",
-	                 "-c", "synchronous_commit=off",
-	                 "-c", "max_prepared_transactions=2",
-	                 NULL};
+	char *serve[] = {"-D", data, "-c", sockets, SERVER_OPTIONS, NULL};
 	char *clear[] = {"rm", "-rf", (char *)(uintptr_t)folder, NULL};
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	pid_t server = -1;
-	if (finish(launch_server_program(initdb, make, log)))
-		server = launch_server_program(postgres, serve, log);
+	if (finish(postgres_launch(initdb, make, log)))
+		server = postgres_launch(postgres, serve, log);
 	if (server > 0) {
 		char byte;
 		while (read(pipe_end, &byte, 1) < 0 && errno == EINTR)
@@ -309,7 +313,12 @@ static void ignore_notice(void *context, const PGresult *notice)
 
 PGconn *postgres_connect(const char *role, const char *database)
 {
-	char *url = postgres_url(role, database);
+	return postgres_connect_in(postgres_folder(), role, database);
+}
+
+PGconn *postgres_connect_in(const char *folder, const char *role, const char *database)
+{
+	char *url = postgres_url_in(folder, role, database);
 	PGconn *conn = PQconnectdb(url);
 	free(url);
 	cr_assert_eq(PQstatus(conn), CONNECTION_OK, "%s", PQerrorMessage(conn));
@@ -334,9 +343,9 @@ void postgres_run(const char *role, const char *database, const char *sql)
 	free(postgres_value(role, database, sql));
 }
 
-void postgres_wait_for(const char *role, const char *database, const char *sql)
+/* Finishes the connection. */
+static void wait_for(PGconn *conn, const char *sql)
 {
-	PGconn *conn = postgres_connect(role, database);
 	int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND;
 	for (bool seen = false; !seen;) {
 		PGresult *result = PQexec(conn, sql);
@@ -347,6 +356,11 @@ void postgres_wait_for(const char *role, const char *database, const char *sql)
 			pause_briefly();
 	}
 	PQfinish(conn);
+}
+
+void postgres_wait_for(const char *role, const char *database, const char *sql)
+{
+	wait_for(postgres_connect(role, database), sql);
 }
 
 void postgres_database(const char *name)
@@ -372,4 +386,78 @@ void postgres_role(const char *name, const char *options)
 	char sql[400];
 	snprintf(sql, sizeof sql, "CREATE ROLE %s LOGIN PASSWORD '%s' %s", name, getenv(PASSWORD), options);
 	postgres_run("postgres", "postgres", sql);
+}
+
+/* ---- a server of a test's own ---- */
+
+/* The server's own user makes the files below. */
+static void make_folder(char *folder, size_t size)
+{
+	const struct passwd *user = server_user();
+	snprintf(folder, size, "%s/server-XXXXXX", postgres_folder());
+	cr_assert_not_null(mkdtemp(folder));
+	cr_assert(geteuid() != 0 || (user && chown(folder, user->pw_uid, user->pw_gid) == 0));
+}
+
+void postgres_standby(struct postgres_server *ret)
+{
+	char program[256], data[128], log[128];
+	*ret = (struct postgres_server){.process = -1};
+	make_folder(ret->folder, sizeof ret->folder);
+	program_path("pg_basebackup", program, sizeof program);
+	snprintf(data, sizeof data, "%s/data", ret->folder);
+	snprintf(log, sizeof log, "%s/log", ret->folder);
+	char *copy[] = {"--pgdata",
+	                data,
+	                "--host",
+	                (char *)(uintptr_t)postgres_folder(),
+	                "--username",
+	                "postgres",
+	                "--no-password",
+	                "--write-recovery-conf",
+	                "--wal-method=stream",
+	                "--checkpoint=fast",
+	                "--no-sync",
+	                NULL};
+	setenv("PGPASSWORD", getenv(PASSWORD), 1);
+	bool copied = finish(postgres_launch(program, copy, log));
+	unsetenv("PGPASSWORD");
+	cr_assert(copied, "the cluster can't be copied: see %s", log);
+	postgres_server_start(ret);
+}
+
+void postgres_server_start(struct postgres_server *server)
+{
+	char program[256], data[128], log[128], sockets[128];
+	program_path("postgres", program, sizeof program);
+	snprintf(data, sizeof data, "%s/data", server->folder);
+	snprintf(log, sizeof log, "%s/log", server->folder);
+	snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->folder);
+	char *serve[] = {"-D", data, "-c", sockets, SERVER_OPTIONS, NULL};
+	server->process = postgres_launch(program, serve, log);
+	char *url = postgres_url_in(server->folder, "postgres", "postgres");
+	int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND;
+	while (PQping(url) != PQPING_OK) {
+		cr_assert(clock_monotonic() < end, "the server does not answer: see %s", log);
+		pause_briefly();
+	}
+	free(url);
+}
+
+void postgres_server_stop(struct postgres_server *server, int signal)
+{
+	if (server->process <= 0)
+		return;
+	kill(server->process, signal);
+	finish(server->process);
+	server->process = -1;
+}
+
+void postgres_wait_for_standby(const struct postgres_server *server)
+{
+	char *written = postgres_value("postgres", "postgres", "SELECT pg_current_wal_insert_lsn()");
+	char sql[128];
+	snprintf(sql, sizeof sql, "SELECT pg_last_wal_replay_lsn() >= '%s'", written);
+	wait_for(postgres_connect_in(server->folder, "postgres", "postgres"), sql);
+	free(written);
 }

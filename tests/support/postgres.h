@@ -43,6 +43,9 @@ void postgres_role(const char *name, const char *options);
 /* A connection; a failure fails the test. The caller finishes it. */
 PGconn *postgres_connect(const char *role, const char *database);
 
+/* The same of the server with that socket folder. */
+PGconn *postgres_connect_in(const char *folder, const char *role, const char *database);
+
 /* Runs SQL as a role; a failure fails the test. */
 void postgres_run(const char *role, const char *database, const char *sql);
 
@@ -60,5 +63,27 @@ char *postgres_value(const char *role, const char *database, const char *sql);
 
 /* Waits until `sql` gives true; fails the test after half a minute. */
 void postgres_wait_for(const char *role, const char *database, const char *sql);
+
+/* Starts a program as the user that the cluster runs as; it writes into the file
+ * `log`, and gets SIGQUIT when the process that has started it ends. -1: not started. */
+pid_t postgres_launch(const char *program, char *const arguments[], const char *log);
+
+/* A server of a test's own: a copy of the cluster as it was when it was made, which
+ * follows the cluster until pg_promote(). A failure fails the test. */
+struct postgres_server {
+	char folder[64]; /* of its socket, its data and its log */
+	pid_t process;
+};
+
+void postgres_standby(struct postgres_server *ret);
+
+/* Starts it again, and waits until it takes connections. */
+void postgres_server_start(struct postgres_server *server);
+
+/* SIGINT: as when an operator stops it. SIGQUIT: as when it breaks down. */
+void postgres_server_stop(struct postgres_server *server, int signal);
+
+/* Waits until the server has all that the cluster has. */
+void postgres_wait_for_standby(const struct postgres_server *server);
 
 #endif
