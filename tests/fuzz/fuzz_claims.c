@@ -10,6 +10,7 @@
 #include "fuzz/second.h"
 
 #define LEEWAY 30
+#define TYPE_JWT "([aA][pP][pP][lL][iI][cC][aA][tT][iI][oO][nN]/)?[jJ][wW][tT]"
 
 /* libjwt knows no type but JWT, without "application/". */
 static void second_takes(struct view token, struct view header)
@@ -48,9 +49,11 @@ static void keeps_the_rules(struct view header_text, struct view payload_text, c
 	json_t *payload = second_json(payload_text);
 	json_t *exp = json_object_get(payload, "exp");
 	json_t *typ = json_object_get(header, "typ");
+	json_t *cty = json_object_get(header, "cty");
 	HOLDS(view_equal(second_text(json_object_get(header, "alg")), VIEW("HS256")));
 	HOLDS(!json_object_get(header, "kid") && !json_object_get(header, "crit") && !json_object_get(header, "b64"));
-	HOLDS(!typ || second_matches(second_text(typ), "([aA][pP][pP][lL][iI][cC][aA][tT][iI][oO][nN]/)?[jJ][wW][tT]"));
+	HOLDS(!typ || second_matches(second_text(typ), TYPE_JWT));
+	HOLDS(!cty || (json_is_string(cty) && !second_matches(second_text(cty), TYPE_JWT)));
 	HOLDS(view_equal(second_text(json_object_get(payload, "sub")), claims->subject));
 	HOLDS(claims->subject.len > 0 && claims->subject.len <= CLAIMS_SUBJECT_MAX);
 	HOLDS(!second_matches(claims->subject, "(.|\n)*[\001-\037\177](.|\n)*"));

@@ -48,8 +48,9 @@ static struct app *started(const struct app_program *program)
 	static struct app app;
 	if (app.parts.keyring)
 		return &app;
-	struct place place = place_make();
-	char *environment[] = {
+	/* Settings are read again when their file has changed. */
+	static struct place place;
+	static char *environment[] = {
 	        "BETTER_AUTH_SECRET=" FUZZ_SECRET,
 	        "BETTER_AUTH_URL=" FUZZ_ORIGIN,
 	        "AUTH_COOKIE=on",
@@ -61,6 +62,7 @@ static struct app *started(const struct app_program *program)
 	        NULL,
 	};
 	const struct config_source source = {environment, ABSENT};
+	place = place_make();
 	struct buf error = buf_make(4096);
 	log_open("fuzz", LOG_JSON, (enum log_level)(LOG_LEVEL_ERROR + 1));
 	if (!app_open(program, &source, &app, &error))
