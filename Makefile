@@ -45,7 +45,7 @@ CPPFLAGS += -D_GNU_SOURCE -Ilib $(addprefix -isystem ,$(shell pkg-config --varia
 CPPFLAGS += -include base/banned.h
 CFLAGS_ALL := -std=c17 -g -fPIE $(OPTIMIZE_$(MODE)) $(HARDENING) $(WERROR) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,--as-needed $(HARDENING_LINK) $(LINK_$(MODE)) $(LDFLAGS)
-LDLIBS := -lfcgi -lpq -lcjson -lcurl -lsodium -lcrypto -lm
+LDLIBS := -lpq -lcjson -lcurl -lsodium -lcrypto -lm
 TEST_LDLIBS := $(LDLIBS) -lcriterion -ljwt -lssl
 FUZZ_LDLIBS := $(LDLIBS) -ljwt -ljansson
 

@@ -1,17 +1,23 @@
-/* libfcgi and plain CGI behind one struct transport. The one file that includes
- * <fcgiapp.h>. */
+/* FastCGI and plain CGI behind one struct transport. */
 #include "app/gateway.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LISTENER = 0, WRITE_MAX = 1 << 20 };
+#include "app/wire.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { LISTENER = 0, ADDRESS_MAX = 64 };
 
 static volatile sig_atomic_t stop_wanted;
 
@@ -28,6 +34,17 @@ static void stop_signals(sigset_t *ret)
 	sigaddset(ret, SIGINT);
 	sigaddset(ret, SIGHUP);
 	sigaddset(ret, SIGUSR1);
+}
+
+/* The present mask with the stop signals let through. */
+static void stop_signals_open(sigset_t *ret)
+{
+	sigset_t set;
+	stop_signals(&set);
+	sigprocmask(SIG_BLOCK, NULL, ret);
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&set, signal) == 1)
+			sigdelset(ret, signal);
 }
 
 void gateway_block_stop_signals(void)
@@ -57,10 +74,10 @@ void gateway_fill_descriptors(void)
 
 /* ---- plain CGI ---- */
 
-static const char *cgi_parameter(void *context, const char *name)
+static struct view cgi_parameter(void *context, struct view name)
 {
 	(void)context;
-	return getenv(name);
+	return view_of(getenv(name.ptr));
 }
 
 /* A plain CGI body may come on a descriptor that stays open past its end: no
@@ -119,81 +136,126 @@ void gateway_serve_cgi(struct app *app, const struct app_program *program)
 
 /* ---- FastCGI ---- */
 
-static const char *fastcgi_parameter(void *context, const char *name)
+static struct view fastcgi_parameter(void *context, struct view name)
 {
-	const FCGX_Request *request = context;
-	return FCGX_GetParam(name, request->envp);
+	return wire_parameter(context, name);
 }
 
 static bool fastcgi_read(void *context, char *out, size_t size, size_t *ret)
 {
-	const FCGX_Request *request = context;
-	int got = FCGX_GetStr(out, (int)(size < WRITE_MAX ? size : WRITE_MAX), request->in);
-	if (got < 0 || (got == 0 && FCGX_GetError(request->in) != 0))
-		return false;
-	*ret = (size_t)got;
-	return true;
+	return wire_read(context, out, size, ret);
 }
 
 static bool fastcgi_write(void *context, struct view bytes)
 {
-	const FCGX_Request *request = context;
-	while (bytes.len > 0) {
-		int size = (int)(bytes.len < WRITE_MAX ? bytes.len : WRITE_MAX);
-		if (FCGX_PutStr(bytes.ptr, size, request->out) != size)
-			return false;
-		bytes = view_from(bytes, (size_t)size);
-	}
-	return true;
-}
-
-/* libfcgi frees the parameters as they are, with the token of the request among them. */
-static void wipe_parameters(const FCGX_Request *request)
-{
-	for (char **parameter = request->envp; parameter && *parameter; parameter++)
-		explicit_bzero(*parameter, strlen(*parameter));
+	return wire_write(context, bytes);
 }
 
 /* Waits for a connection or a stop signal. False: a stop signal. */
-static bool wait_for_connection(void)
+static bool wait_for_connection(const sigset_t *open)
 {
-	sigset_t set;
-	sigset_t open;
-	stop_signals(&set);
-	sigprocmask(SIG_BLOCK, NULL, &open);
-	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(&set, signal) == 1)
-			sigdelset(&open, signal);
 	struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
-	while (!stop_wanted && ppoll(&listener, 1, NULL, &open) <= 0)
+	while (!stop_wanted && ppoll(&listener, 1, NULL, open) <= 0)
 		if (errno != EINTR && errno != EAGAIN)
 			break;
 	return !stop_wanted;
 }
 
+/* FastCGI Specification 1.0 §3.2: who may connect by TCP, where that is said. */
+static bool is_web_server(const struct sockaddr_storage *peer, socklen_t size)
+{
+	const char *permitted = getenv("FCGI_WEB_SERVER_ADDRS");
+	char text[ADDRESS_MAX];
+	if (!permitted)
+		return true;
+	if (getnameinfo((const struct sockaddr *)peer, size, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
+		return false;
+	struct view address = view_of(text);
+	if (view_starts(address, VIEW("::ffff:")))
+		address = view_from(address, 7);
+	for (struct view rest = view_of(permitted); !view_is_absent(rest);)
+		if (view_equal(view_trim(view_cut(&rest, ',')), address))
+			return true;
+	return false;
+}
+
+/* What there is nothing to be done about but to try again a little later. */
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Connections wait in the queue meanwhile. */
+static void wait_out_shortage(const sigset_t *open)
+{
+	static int64_t told = INT64_MIN;
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	int64_t now = clock_monotonic();
+	if (told == INT64_MIN || now - told > 10 * CLOCK_SECOND) {
+		log_line(LOG_LEVEL_ERROR, VIEW("no connection can be taken: no file descriptor or no memory is left"));
+		told = now;
+	}
+	(void)ppoll(NULL, 0, &pause, open);
+}
+
+enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
+
+/* Several workers wake for one connection; those that find it taken go back to
+ * waiting instead of blocking where no signal reaches them. */
+static enum taken connection_take(const sigset_t *open, int *ret)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof peer;
+	const int yes = 1;
+	int fd = accept4(LISTENER, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
+	if (fd < 0 && is_shortage(errno))
+		wait_out_shortage(open);
+	else if (fd < 0 && (errno == EBADF || errno == EINVAL || errno == ENOTSOCK || errno == EOPNOTSUPP))
+		return TAKEN_BROKEN;
+	if (fd < 0)
+		return TAKEN_NONE;
+	if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) {
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+		if (!is_web_server(&peer, size)) {
+			close(fd);
+			return TAKEN_NONE;
+		}
+	}
+	*ret = fd;
+	return TAKEN;
+}
+
+/* Answers the request that comes on `fd`, if one does. */
+static void connection_serve(struct app *app, const struct app_program *program, const struct wire_stop *stop,
+                             struct wire *wire, int fd)
+{
+	if (wire_begin(wire, fd, app->config.web_timeout * CLOCK_SECOND, stop)) {
+		struct transport transport = {wire, fastcgi_parameter, fastcgi_read, fastcgi_write};
+		app_serve(app, program, &transport);
+		wire_finish(wire);
+	}
+	wire_end(wire);
+}
+
 bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 {
-	/* libfcgi waits up to two seconds for the web server to close first. */
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-	FCGX_Request request;
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
-		return false;
-	/* Several workers wake for one connection; those that find it taken go
-	 * back to waiting instead of blocking where no signal reaches them. */
+	static struct wire wire;
+	sigset_t open;
+	enum taken taken = TAKEN_NONE;
+	int fd = -1;
 	int flags = fcntl(LISTENER, F_GETFL);
 	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0)
 		return false;
-	while (wait_for_connection()) {
-		if (FCGX_Accept_r(&request) < 0)
+	stop_signals_open(&open);
+	const struct wire_stop stop = {&open, &stop_wanted};
+	wire_init(&wire);
+	while (taken != TAKEN_BROKEN && wait_for_connection(&open)) {
+		taken = connection_take(&open, &fd);
+		if (taken != TAKEN)
 			continue;
-		struct transport transport = {&request, fastcgi_parameter, fastcgi_read, fastcgi_write};
-		app_serve(app, program, &transport);
-		wipe_parameters(&request);
-		/* A web server may ask for the connection to stay open. Its next request
-		 * would then come where nobody waits for one. */
-		request.keepConnection = 0;
-		FCGX_Finish_r(&request);
+		connection_serve(app, program, &stop, &wire, fd);
+		close(fd);
 	}
-	FCGX_Free(&request, 1);
-	return true;
+	wire_destroy(&wire);
+	return taken != TAKEN_BROKEN;
 }

@@ -110,13 +110,13 @@ static bool request_id_valid(struct view id)
 	return true;
 }
 
-static struct view parameter(const struct transport *transport, const char *name)
+static struct view parameter(const struct transport *transport, struct view name)
 {
-	return view_of(transport->parameter(transport->context, name));
+	return transport->parameter(transport->context, name);
 }
 
 /* CGI can't tell an empty CONTENT_TYPE from an absent one: servers set both. */
-static struct view parameter_not_empty(const struct transport *transport, const char *name)
+static struct view parameter_not_empty(const struct transport *transport, struct view name)
 {
 	struct view value = parameter(transport, name);
 	return value.len > 0 ? value : ABSENT;
@@ -125,32 +125,32 @@ static struct view parameter_not_empty(const struct transport *transport, const 
 bool request_read(const struct transport *transport, struct arena *arena, struct view base_path, struct request *ret)
 {
 	struct request request = {0};
-	request.method = method_of(parameter(transport, "REQUEST_METHOD"));
+	request.method = method_of(parameter(transport, VIEW("REQUEST_METHOD")));
 
-	struct view target = parameter(transport, "REQUEST_URI");
+	struct view target = parameter(transport, VIEW("REQUEST_URI"));
 	size_t path_len = view_find(target, '?');
 	request.query = path_len < target.len ? view_from(target, path_len + 1) : ABSENT;
 	if (path_read(arena, (struct view){target.ptr, path_len}, base_path, &request) == PATH_NO_MEMORY)
 		return false;
 
-	request.authorization = parameter(transport, "HTTP_AUTHORIZATION");
-	request.cookie = parameter(transport, "HTTP_COOKIE");
-	request.content_type = parameter_not_empty(transport, "CONTENT_TYPE");
-	request.content_length = parameter_not_empty(transport, "CONTENT_LENGTH");
-	request.content_encoding = parameter(transport, "HTTP_CONTENT_ENCODING");
-	request.transfer_encoding = parameter(transport, "HTTP_TRANSFER_ENCODING");
-	request.accept = parameter(transport, "HTTP_ACCEPT");
-	request.if_match = parameter(transport, "HTTP_IF_MATCH");
-	request.if_none_match = parameter(transport, "HTTP_IF_NONE_MATCH");
-	request.confirm_erase = parameter(transport, "HTTP_X_CONFIRM_ERASE");
-	request.origin = parameter(transport, "HTTP_ORIGIN");
-	request.preflight_method = parameter(transport, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
-	request.tls = view_equal_nocase(parameter(transport, "HTTPS"), VIEW("on"));
-	struct view id = parameter(transport, "HTTP_X_REQUEST_ID");
+	request.authorization = parameter(transport, VIEW("HTTP_AUTHORIZATION"));
+	request.cookie = parameter(transport, VIEW("HTTP_COOKIE"));
+	request.content_type = parameter_not_empty(transport, VIEW("CONTENT_TYPE"));
+	request.content_length = parameter_not_empty(transport, VIEW("CONTENT_LENGTH"));
+	request.content_encoding = parameter(transport, VIEW("HTTP_CONTENT_ENCODING"));
+	request.transfer_encoding = parameter(transport, VIEW("HTTP_TRANSFER_ENCODING"));
+	request.accept = parameter(transport, VIEW("HTTP_ACCEPT"));
+	request.if_match = parameter(transport, VIEW("HTTP_IF_MATCH"));
+	request.if_none_match = parameter(transport, VIEW("HTTP_IF_NONE_MATCH"));
+	request.confirm_erase = parameter(transport, VIEW("HTTP_X_CONFIRM_ERASE"));
+	request.origin = parameter(transport, VIEW("HTTP_ORIGIN"));
+	request.preflight_method = parameter(transport, VIEW("HTTP_ACCESS_CONTROL_REQUEST_METHOD"));
+	request.tls = view_equal_nocase(parameter(transport, VIEW("HTTPS")), VIEW("on"));
+	struct view id = parameter(transport, VIEW("HTTP_X_REQUEST_ID"));
 	request.client_request_id = request_id_valid(id) ? id : ABSENT;
-	if (!trace_read(parameter(transport, "HTTP_TRACEPARENT"), &request.trace))
+	if (!trace_read(parameter(transport, VIEW("HTTP_TRACEPARENT")), &request.trace))
 		request.trace = (struct trace){.id = ABSENT};
-	request.client = client_read(parameter(transport, "REMOTE_ADDR"));
+	request.client = client_read(parameter(transport, VIEW("REMOTE_ADDR")));
 	*ret = request;
 	return true;
 }

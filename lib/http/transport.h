@@ -10,8 +10,8 @@
 
 struct transport {
 	void *context;
-	/* The parameter's value, or NULL; lives as long as the request. */
-	const char *(*parameter)(void *context, const char *name);
+	/* The value of the parameter of that name, a literal, or ABSENT; lives as long as the request. */
+	struct view (*parameter)(void *context, struct view name);
 	/* Up to `size` bytes of the body into `out`; *ret 0 at its end. False: it broke. */
 	bool (*read)(void *context, char *out, size_t size, size_t *ret);
 	/* Sends bytes of the answer. False: nobody listens any more. */

@@ -7,14 +7,14 @@
 #include "fuzz/second.h"
 #include "http/router.h"
 
-static const char *parameter(void *context, const char *name)
+static struct view parameter(void *context, struct view name)
 {
-	return strcmp(name, "REQUEST_URI") == 0 ? context : NULL;
+	return view_equal(name, VIEW("REQUEST_URI")) ? *(struct view *)context : ABSENT;
 }
 
 static struct request read_target(struct view target, struct view base_path)
 {
-	const struct transport transport = {.context = fuzz_string(target), .parameter = parameter};
+	const struct transport transport = {.context = &target, .parameter = parameter};
 	struct request request;
 	HOLDS(request_read(&transport, fuzz_arena(), base_path, &request));
 	return request;

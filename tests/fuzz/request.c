@@ -90,9 +90,9 @@ static void set(struct buffers *buffers, struct view name, struct view value)
 	buffers_set(buffers, fuzz_string(name), fuzz_string(value));
 }
 
-static struct view parameter(const struct transport *transport, const char *name)
+static struct view parameter(const struct transport *transport, struct view name)
 {
-	return view_of(transport->parameter(transport->context, name));
+	return transport->parameter(transport->context, name);
 }
 
 /* ---- what is answered ---- */
@@ -152,11 +152,11 @@ static void body_is_json(const struct answer *answer, bool to_head)
 /* A credential and its own path come before everything that needs them. */
 static void guard_stood(struct view status, const struct transport *transport)
 {
-	struct view target = parameter(transport, "REQUEST_URI");
+	struct view target = parameter(transport, VIEW("REQUEST_URI"));
 	struct view path = second_unescape((struct view){target.ptr, view_find(target, '?')});
 	struct view rest = path;
-	bool sent =
-	        parameter(transport, "HTTP_AUTHORIZATION").len > 100 || parameter(transport, "HTTP_COOKIE").len > 100;
+	bool sent = parameter(transport, VIEW("HTTP_AUTHORIZATION")).len > 100 ||
+	            parameter(transport, VIEW("HTTP_COOKIE")).len > 100;
 	if (second_matches(status, "204|400|401|403|404|405"))
 		return;
 	HOLDS(sent);
@@ -190,7 +190,8 @@ void request_fuzz(const struct app_program *program, struct view input)
 	HOLDS(second_matches(header(&answer, VIEW("X-Request-Id")), "[0-9a-f]{32}"));
 	HOLDS(view_is_absent(header(&answer, VIEW("WWW-Authenticate"))) == !view_equal(number, VIEW("401")));
 	HOLDS(view_is_absent(header(&answer, VIEW("Access-Control-Allow-Origin"))) ||
-	      second_matches(parameter(&transport, "HTTP_ORIGIN"), "https://app\\.example|http://localhost:3000"));
-	body_is_json(&answer, view_equal(parameter(&transport, "REQUEST_METHOD"), VIEW("HEAD")));
+	      second_matches(parameter(&transport, VIEW("HTTP_ORIGIN")),
+	                     "https://app\\.example|http://localhost:3000"));
+	body_is_json(&answer, view_equal(parameter(&transport, VIEW("REQUEST_METHOD")), VIEW("HEAD")));
 	guard_stood(number, &transport);
 }

@@ -31,13 +31,13 @@ void buffers_set(struct buffers *buffers, const char *name, const char *value)
 		buffers->parameter_count++;
 }
 
-static const char *buffers_parameter(void *context, const char *name)
+static struct view buffers_parameter(void *context, struct view name)
 {
 	const struct buffers *buffers = context;
 	for (size_t i = 0; i < buffers->parameter_count; i++)
-		if (strcmp(buffers->parameters[i].name, name) == 0)
-			return buffers->parameters[i].value;
-	return NULL;
+		if (view_equal(view_of(buffers->parameters[i].name), name))
+			return view_of(buffers->parameters[i].value);
+	return ABSENT;
 }
 
 static bool buffers_read(void *context, char *out, size_t size, size_t *ret)

@@ -26,6 +26,10 @@ enum { RESPONDER_RUNNING = -1, RESPONDER_BY_SIGNAL = 1000 };
  * at once: the socket listens already. A failure fails the test. */
 struct responder *responder_start(const char *name, const char *const settings[]);
 
+/* The same on a listening socket of the caller's, which has a copy of it in the
+ * program; responder_socket() knows no name for it. */
+struct responder *responder_start_on(int listener, const char *name, const char *const settings[]);
+
 /* The same from another file. */
 struct responder *responder_start_file(const char *file, const char *const settings[]);
 

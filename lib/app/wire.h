@@ -1,0 +1,83 @@
+/* The wire: one FastCGI request on one connection, the responder's side (FastCGI
+ * Specification 1.0).
+ *
+ * Whoever reaches the socket may send anything, or nothing: memory and the time
+ * that a peer can take are bounded, and a connection is closed over the first
+ * record that makes no sense. One request at a time, and none after it on the
+ * same connection: the caller closes it, FCGI_KEEP_CONN or not.
+ */
+#ifndef APP_WIRE_H
+#define APP_WIRE_H
+
+#include <signal.h>
+
+#include "base/buf.h"
+
+enum {
+	WIRE_PARAMETERS_MAX = 1024 * 1024, /* Apache's own limits let a little less through */
+	WIRE_PARAMETERS_KEPT = 16 * 1024,  /* of memory, from one request to the next */
+	WIRE_SEND_RATE = 16 * 1024,        /* bytes */
+	WIRE_RECORD_MAX = 65528,           /* of content; a multiple of 8, as §3.3 recommends */
+	WIRE_HEADER = 8,                   /* §3.3 */
+	WIRE_TAIL = 7 + 3 * WIRE_HEADER,   /* padding, an empty record, the end of the request */
+	WIRE_INPUT = 16 * 1024,
+};
+
+/* Microseconds that are left to a peer once a stop signal has come. */
+#define WIRE_STOP_TIME INT64_C(2000000)
+
+/* What ends a wait for the rest of a request's head. */
+struct wire_stop {
+	const sigset_t *open;                /* the mask while waiting: stop signals are let through */
+	const volatile sig_atomic_t *wanted; /* set by their handler */
+};
+
+/* Belongs to one process and is used again and again; some 80 KiB. */
+struct wire {
+	int fd;
+	bool begun;
+	bool body_ended;
+	bool cut; /* nothing more can be sent */
+	unsigned int request;
+	int64_t timeout;
+	int64_t receiving; /* microseconds that the peer may still take */
+	int64_t sending;
+	struct buf parameters; /* as they came: §3.4 */
+	size_t content;        /* of the present record, not yet read */
+	size_t padding;
+	size_t in_at;
+	size_t in_len;
+	size_t in_wipe;
+	size_t out_len; /* content of the record that is being filled */
+	size_t out_wipe;
+	char in[WIRE_INPUT];
+	char out[WIRE_HEADER + WIRE_RECORD_MAX + WIRE_TAIL];
+};
+
+/* To be called once for each struct wire. */
+void wire_init(struct wire *wire);
+void wire_destroy(struct wire *wire);
+
+/* Reads the beginning and the parameters of the request that comes on `fd`, which
+ * stays the caller's. The peer may take `timeout` microseconds until they are here,
+ * as much again for the body, and as much for the answer, of which WIRE_SEND_RATE
+ * bytes win back a second; time spent between these calls is not counted.
+ * False: no such request came. Whatever the result, wire_end() follows. */
+CHECKED bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_stop *stop);
+
+/* The value of the first parameter of that name, or ABSENT; valid until wire_end(). */
+struct view wire_parameter(const struct wire *wire, struct view name);
+
+/* Up to `size` bytes of the body; *ret 0 at its end. False: it broke. */
+CHECKED bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret);
+
+/* Bytes of the answer; they leave in large pieces. False: nobody takes them. */
+CHECKED bool wire_write(struct wire *wire, struct view bytes);
+
+/* Sends what is left of the answer, and the request's end. */
+void wire_finish(struct wire *wire);
+
+/* Forgets the request and wipes what it left. */
+void wire_end(struct wire *wire);
+
+#endif
