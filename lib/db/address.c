@@ -112,19 +112,32 @@ static bool has_good_ports(const struct address *address)
 	return true;
 }
 
-static bool require_tls(struct address *address, const struct config *config, struct buf *error)
+static bool trust_ca_file(struct address *address, const struct config *config, struct buf *error)
 {
 	char file[4097];
 	if (config->database_ca_file.len >= sizeof file)
 		return false;
 	snprintf(file, sizeof file, "%.*s", VIEW_ARGS(config->database_ca_file));
 	if (access(file, R_OK) != 0) {
-		BUF_LIT(error, "TODO_DATABASE_CA_FILE: can't be read, and the database is on another machine");
+		BUF_LIT(error,
+		        "TODO_DATABASE_CA_FILE: can't be read, and the database's certificate is to be verified");
 		return false;
 	}
+	return address_set(address, "sslrootcert", file);
+}
+
+static bool require_tls(struct address *address, const struct config *config, struct buf *error)
+{
 	/* PGSSLMINPROTOCOLVERSION could ask for less. */
-	return address_set(address, "sslmode", "verify-full") && address_set(address, "sslrootcert", file) &&
+	return address_set(address, "sslmode", "verify-full") && trust_ca_file(address, config, error) &&
 	       address_set(address, "ssl_min_protocol_version", "TLSv1.2");
+}
+
+/* By libpq's default whoever is vouched for by a file in the process's home would be believed. */
+static bool lacks_authorities(const struct address *address)
+{
+	return view_starts(view_of(address_option(address, "sslmode")), VIEW("verify-")) &&
+	       !address_option(address, "sslrootcert");
 }
 
 static bool settle(struct address *address, const struct config *config, const char *url, struct view setting,
@@ -163,7 +176,7 @@ static bool settle(struct address *address, const struct config *config, const c
 	}
 	if (leaves_the_machine(address) && !view_equal(config->database_tls, VIEW("insecure")))
 		return require_tls(address, config, error);
-	return true;
+	return !lacks_authorities(address) || trust_ca_file(address, config, error);
 }
 
 bool address_make(const struct config *config, struct address *ret, struct buf *error)

@@ -22,7 +22,8 @@ struct address {
 
 /* TODO_DATABASE_URL wins over DATABASE_URL. If any host is neither a socket
  * nor loopback, TLS is verify-full with TODO_DATABASE_CA_FILE whatever else is
- * said, unless TODO_DATABASE_TLS=insecure. On failure *ret is untouched and
+ * said, unless TODO_DATABASE_TLS=insecure. Where the address itself asks to verify
+ * and names no file, it is that file as well. On failure *ret is untouched and
  * `error` holds one line that names the setting, never its value. */
 CHECKED bool address_make(const struct config *config, struct address *ret, struct buf *error);
 

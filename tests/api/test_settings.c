@@ -324,7 +324,7 @@ Test(settings, come_from_the_home_that_the_password_database_names)
 	struct auth_folder folder = auth_folder_make();
 	const char *home = home_with(&folder, "home", GOOD, 0600);
 	const char *other = home_with(&folder, "other", BAD, 0600);
-	if (!machine_enter())
+	if (!machine_own_files())
 		cr_skip_test("only root can make namespaces");
 	cr_assert(machine_set_home(home));
 	responder_forbid(VIEW(API_SECRET));
@@ -358,7 +358,7 @@ Test(settings, are_not_read_from_a_home_where_others_can_read_them)
 	struct auth_folder folder = auth_folder_make();
 	/* The group of root may read what is root's. */
 	bool root = geteuid() == 0;
-	if (!machine_enter())
+	if (!machine_own_files())
 		cr_skip_test("only root can make namespaces");
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		const char *home = home_with(&folder, ask_format("%o", modes[i]), GOOD, modes[i]);
@@ -380,7 +380,7 @@ Test(settings, are_not_read_from_a_home_where_others_can_read_them)
 Test(settings, need_no_file_at_all)
 {
 	struct auth_folder folder = auth_folder_make();
-	if (!machine_enter())
+	if (!machine_own_files())
 		cr_skip_test("only root can make namespaces");
 	cr_assert(machine_set_home(folder.path));
 	struct responder *auth = responder_start("auth", api_settings((const char *const[]){NOTHING_CHOSEN, NULL}));

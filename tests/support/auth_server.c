@@ -4,11 +4,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -228,37 +224,4 @@ void auth_server_serve(struct auth_server *server, enum auth_server_manner manne
 	memcpy(server->state->body, body.ptr, body.len);
 	server->state->body_len = body.len;
 	server->state->manner = (int)manner;
-}
-
-void auth_server_make_certificate(const char *address, const char *certificate, const char *key)
-{
-	EVP_PKEY *pkey = EVP_RSA_gen(2048);
-	X509 *x509 = X509_new();
-	X509_EXTENSION *names;
-	char text[128];
-	FILE *file;
-
-	snprintf(text, sizeof(text), "IP:%s", address);
-	ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-	X509_set_version(x509, 2);
-	X509_gmtime_adj(X509_getm_notBefore(x509), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
-	X509_set_pubkey(x509, pkey);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1,
-	                           -1, 0);
-	X509_set_issuer_name(x509, X509_get_subject_name(x509));
-	names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
-	X509_add_ext(x509, names, -1);
-	X509_EXTENSION_free(names);
-	cr_assert_gt(X509_sign(x509, pkey, EVP_sha256()), 0);
-	file = fopen(certificate, "w");
-	cr_assert_not_null(file);
-	PEM_write_X509(file, x509);
-	fclose(file);
-	file = fopen(key, "w");
-	cr_assert_not_null(file);
-	PEM_write_PrivateKey(file, pkey, NULL, NULL, 0, NULL, NULL);
-	fclose(file);
-	X509_free(x509);
-	EVP_PKEY_free(pkey);
 }

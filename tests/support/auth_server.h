@@ -45,7 +45,4 @@ void auth_server_stop(struct auth_server *server);
 /* Sets what it serves from now on. */
 void auth_server_serve(struct auth_server *server, enum auth_server_manner manner, struct view body);
 
-/* Writes a new key and its self-signed certificate for one IP address. */
-void auth_server_make_certificate(const char *address, const char *certificate, const char *key);
-
 #endif

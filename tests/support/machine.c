@@ -45,10 +45,14 @@ static bool set_interface(const char *name, const char *address)
 	return set;
 }
 
-bool machine_enter(void)
+bool machine_own_files(void)
 {
-	return unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       set_interface("lo", NULL);
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+bool machine_own_network(void)
+{
+	return unshare(CLONE_NEWNET) == 0 && set_interface("lo", NULL);
 }
 
 bool machine_replace_file(const char *path, struct view text)

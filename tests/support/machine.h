@@ -10,17 +10,22 @@
 
 #include "base/view.h"
 
-/* Gives this process such a machine: the files as they are, and a network of which
- * nothing but loopback is there. False: this user may not. */
-CHECKED bool machine_enter(void);
+/* Gives this process files of its own, the same at first. False: this user may not. */
+CHECKED bool machine_own_files(void);
 
-/* Puts a file with that text in the place of one that is there. */
+/* Gives this process a network of its own, of which only loopback is there. False:
+ * this user may not. */
+CHECKED bool machine_own_network(void);
+
+/* Puts a file with that text in the place of one that is there; the files are own
+ * ones. */
 CHECKED bool machine_replace_file(const char *path, struct view text);
 
-/* Gives the machine another IPv4 address. `number` tells its addresses apart. */
+/* Gives the own network another IPv4 address. `number` tells its addresses apart. */
 CHECKED bool machine_add_address(unsigned int number, const char *address);
 
-/* Gives the user of this process a home in the password database. */
+/* Gives the user of this process that home in the password database; the files are
+ * own ones. */
 CHECKED bool machine_set_home(const char *home);
 
 #endif

@@ -127,15 +127,16 @@ static void write_file(const char *path, const char *text, uid_t owner, gid_t gr
 
 /* The keeper's life: the server lives as long as the pipe's other end, which
  * the kernel closes even when the test program is killed. */
-static void keep(const char *folder, int pipe_end)
+static void keep(const char *folder, const char *addresses, int pipe_end)
 {
-	char initdb[256], postgres[256], data[256], secret[256], log[256], sockets[256];
+	char initdb[256], postgres[256], data[256], secret[256], log[256], sockets[256], listen[256];
 	program_path("initdb", initdb, sizeof initdb);
 	program_path("postgres", postgres, sizeof postgres);
 	snprintf(data, sizeof data, "%s/data", folder);
 	snprintf(secret, sizeof secret, "--pwfile=%s/password", folder);
 	snprintf(log, sizeof log, "%s/log", folder);
 	snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", folder);
+	snprintf(listen, sizeof listen, "listen_addresses=%s", addresses);
 	/* Of a locale that knows ASCII alone, as a server is that nobody told otherwise: the product's
 	 * database brings its own. */
 	char *make[] = {"-D",
@@ -147,7 +148,8 @@ static void keep(const char *folder, int pipe_end)
 	                "--locale=C",
 	                "--no-sync",
 	                NULL};
-	char *serve[] = {"-D", data, "-c", sockets, SERVER_OPTIONS, NULL};
+	/* Of two values the last one counts. */
+	char *serve[] = {"-D", data, "-c", sockets, SERVER_OPTIONS, "-c", listen, NULL};
 	char *clear[] = {"rm", "-rf", (char *)(uintptr_t)folder, NULL};
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
@@ -257,6 +259,11 @@ static void stop(void)
 
 void postgres_start(void)
 {
+	postgres_start_listening("");
+}
+
+void postgres_start_listening(const char *addresses)
+{
 	char folder[] = "/tmp/todo-test-XXXXXX", file[64], password[33];
 	unsigned char bytes[16];
 	int ends[2];
@@ -276,7 +283,7 @@ void postgres_start(void)
 	keeper = fork();
 	if (keeper == 0) {
 		close(ends[1]);
-		keep(folder, ends[0]);
+		keep(folder, addresses, ends[0]);
 	}
 	close(ends[0]);
 	keeper_pipe = ends[1];

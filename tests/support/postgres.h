@@ -18,6 +18,10 @@
  * stderr when something fails. */
 void postgres_start(void);
 
+/* The same, and the server listens on port 5432 of these addresses too: for a program
+ * with a network of its own (support/machine.h). */
+void postgres_start_listening(const char *addresses);
+
 #define POSTGRES_FOR_ALL_TESTS                               \
 	ReportHook(PRE_ALL)(struct criterion_test_set * set) \
 	{                                                    \

@@ -16,6 +16,7 @@
 #include "base/state_dir.h"
 #include "support/auth_folder.h"
 #include "support/auth_server.h"
+#include "support/certificate.h"
 #include "support/issuer.h"
 #include "support/leaks.h"
 
@@ -756,29 +757,19 @@ Test(source_url, needs_a_state_folder)
 
 /* ---- TLS ---------------------------------------------------------------------------------- */
 
-struct tls_files {
-	char certificate[AUTH_FOLDER_PATH + 32];
-	char key[AUTH_FOLDER_PATH + 32];
-};
-
-static struct tls_files make_tls(const char *name, const char *address)
+static struct certificate make_tls(const char *name, const char *names)
 {
-	struct tls_files files;
-
-	snprintf(files.certificate, sizeof(files.certificate), "%s/%s.crt", folder.path, name);
-	snprintf(files.key, sizeof(files.key), "%s/%s.key", folder.path, name);
-	auth_server_make_certificate(address, files.certificate, files.key);
-	return files;
+	return certificate_make(folder.path, name, &(struct certificate_ask){.names = names});
 }
 
-static const char *kids_by_tls(const struct tls_files *files, const char *ca_file)
+static const char *kids_by_tls(const struct certificate *files, const char *ca_file)
 {
 	struct source_url_options options;
 	struct source *source;
 	const char *found;
 
 	auth_server_stop(&server);
-	server = auth_server_start(files->certificate, files->key);
+	server = auth_server_start(files->file, files->key);
 	serve_keys("a");
 	options = standard();
 	options.insecure_loopback = false;
@@ -792,11 +783,11 @@ static const char *kids_by_tls(const struct tls_files *files, const char *ca_fil
 
 Test(source_url, trusts_the_ca_file_and_nothing_else, .timeout = 120)
 {
-	struct tls_files ours = make_tls("ours", "127.0.0.1");
-	struct tls_files other = make_tls("other", "127.0.0.1");
+	struct certificate ours = make_tls("ours", "IP:127.0.0.1");
+	struct certificate other = make_tls("other", "IP:127.0.0.1");
 
-	cr_expect_str_eq(kids_by_tls(&ours, ours.certificate), "a");
-	cr_expect_str_eq(kids_by_tls(&ours, other.certificate), "-");
+	cr_expect_str_eq(kids_by_tls(&ours, ours.file), "a");
+	cr_expect_str_eq(kids_by_tls(&ours, other.file), "-");
 	cr_expect_eq(hits(), 0, "nothing was asked of a server that could not prove itself");
 	cr_expect_str_eq(kids_by_tls(&ours, "/etc/ssl/certs/ca-certificates.crt"), "-");
 	cr_expect_str_eq(kids_by_tls(&ours, "/nowhere/ca.crt"), "-");
@@ -804,7 +795,7 @@ Test(source_url, trusts_the_ca_file_and_nothing_else, .timeout = 120)
 
 Test(source_url, wants_the_certificate_to_name_the_host, .timeout = 120)
 {
-	struct tls_files files = make_tls("elsewhere", "127.0.0.2");
+	struct certificate files = make_tls("elsewhere", "IP:127.0.0.2");
 
-	cr_expect_str_eq(kids_by_tls(&files, files.certificate), "-");
+	cr_expect_str_eq(kids_by_tls(&files, files.file), "-");
 }

@@ -114,6 +114,27 @@ Test(address, raises_tls_to_verify_full_off_the_machine)
 	}
 }
 
+/* libpq's own default lies in the home of the process, which may be nobody's. */
+Test(address, verifies_by_our_file_where_the_url_names_none)
+{
+	static const char *const hosts[] = {"localhost", "127.0.0.1", "db.example"};
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		char url[256];
+		struct config config = config_of("");
+		config.database_tls = VIEW("insecure");
+		snprintf(url, sizeof url, "postgresql://u@%s/d?sslmode=verify-full", hosts[i]);
+		config.database_url = view_of(url);
+		cr_expect_str_eq(option_of(&config, "sslrootcert"), CA_FILE, "%s", url);
+		cr_expect_str_eq(option_of(&config, "sslmode"), "verify-full", "%s", url);
+		snprintf(url, sizeof url, "postgresql://u@%s/d?sslmode=verify-ca&sslrootcert=/mine", hosts[i]);
+		config.database_url = view_of(url);
+		cr_expect_str_eq(option_of(&config, "sslrootcert"), "/mine", "%s", url);
+		snprintf(url, sizeof url, "postgresql://u@%s/d?sslmode=require", hosts[i]);
+		config.database_url = view_of(url);
+		cr_expect_str_eq(option_of(&config, "sslrootcert"), "(none)", "%s", url);
+	}
+}
+
 Test(address, the_environment_cannot_weaken_it)
 {
 	setenv("PGSSLMODE", "disable", 1);
@@ -192,8 +213,9 @@ Test(address, certificates_must_be_readable_where_they_are_needed)
 {
 	struct config config = config_of("postgresql://u@db.example/d");
 	config.database_ca_file = VIEW("/nonexistent");
-	cr_expect_str_eq(option_of(&config, "host"),
-	                 "error: TODO_DATABASE_CA_FILE: can't be read, and the database is on another machine");
+	cr_expect_str_eq(
+	        option_of(&config, "host"),
+	        "error: TODO_DATABASE_CA_FILE: can't be read, and the database's certificate is to be verified");
 	config.database_url = VIEW("postgresql://u@localhost/d");
 	cr_expect_str_eq(option_of(&config, "host"), "localhost");
 }
