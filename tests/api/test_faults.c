@@ -283,7 +283,7 @@ Test(faults, a_silent_database_is_not_ready)
 	const char *database = api_name("faults");
 	postgres_database(database);
 	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=1", NULL};
+	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
 	struct responder *health = responder_start("health", api_settings(more));
 	expect_ready(health, 200, NULL);
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
@@ -317,20 +317,34 @@ Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
 /* The server has ended it and told so: it is undone, and may be tried again. */
 Test(faults, a_write_that_waits_too_long_is_504_and_undone)
 {
-	const char *database = api_name("faults");
-	const char *const more[] = {ask_format("DATABASE_URL=%s", api_database(database)), "TODO_DATABASE_TIMEOUT=1",
-	                            NULL};
-	struct responder *tasks = responder_start("tasks", api_settings(more));
-	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
-	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
 	static const struct {
 		const char *method;
 		const char *body;
 	} writes[] = {{"PUT", "{\"title\":\"" PRIVATE "\"}"}, {"PATCH", "{\"completed\":true}"}, {"DELETE", NULL}};
-	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
-		const struct answer *answer = api_ask(tasks, writes[i].method, task, writes[i].body);
+	enum { WRITES = sizeof writes / sizeof *writes };
+	const char *database = api_name("faults");
+	const char *url = api_database(database);
+	const char *const more[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_TIMEOUT=3", NULL};
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	struct responder *hurried[WRITES];
+	int waiting[WRITES];
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	for (size_t i = 0; i < WRITES; i++) {
+		hurried[i] = responder_start("tasks", api_settings(more));
+		until(lists, hurried[i], "the tasks are listed");
+	}
+	PGconn *blocker = postgres_connect("postgres", database);
+	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	/* all at once, so that they wait at the same time */
+	for (size_t i = 0; i < WRITES; i++) {
+		struct ask write = {
+		        .method = writes[i].method, .target = task, .token = api_token("anna"), .body = writes[i].body};
+		waiting[i] = account_begin(hurried[i], &write);
+	}
+	for (size_t i = 0; i < WRITES; i++) {
+		const struct answer *answer = responder_answer(waiting[i], false);
+		close(waiting[i]);
 		expect_problem(answer, 504, "database_timeout", writes[i].method);
 		cr_expect(view_equal(answer_header(answer, "Retry-After"), VIEW("1")), "%s", writes[i].method);
 	}
