@@ -1,7 +1,6 @@
 /* Gives up, for good, what a program with secrets does not need. */
 #include "base/seal.h"
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,10 +16,6 @@ void seal_process(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	umask(S_IRWXG | S_IRWXO);
-#ifdef M_PERTURB
-	/* Buffers of libfcgi and libpq, which wipe nothing, are overwritten as they are freed. */
-	mallopt(M_PERTURB, 1);
-#endif
 }
 
 void seal_descriptors(void)

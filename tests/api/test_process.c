@@ -79,6 +79,7 @@ static bool has_lost_it(void *context)
  * program drops at its start is missing in the one that takes its place at HUP. */
 Test(process, drops_whatever_would_steer_its_connections)
 {
+	responder_needs_sight();
 	static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",  "ALL_PROXY",
 	                                    "all_proxy",  "NO_PROXY",   "no_proxy",    "SSLKEYLOGFILE"};
 	static const char *const programs[] = {"health", "auth", "tasks", "account"};

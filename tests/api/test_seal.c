@@ -217,13 +217,6 @@ static bool memory_holds(const struct responder *responder, const char *text)
 	return found;
 }
 
-/* A sanitizer keeps what is freed for a while, as it was. */
-#ifdef __SANITIZE_ADDRESS__
-#define FREED_IS_KEPT true
-#else
-#define FREED_IS_KEPT false
-#endif
-
 struct remains {
 	const struct responder *responder;
 	const char *text;
@@ -238,8 +231,6 @@ static bool are_gone(void *context)
 Test(seal, nothing_of_a_token_is_left_when_its_request_is_over)
 {
 	responder_needs_sight();
-	if (FREED_IS_KEPT)
-		cr_skip_test("a sanitizer keeps freed memory");
 	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(api_name("seal"))));
 	const char *token = api_token("anna");
 	const struct ask ask = {.target = "/api/anna/tasks", .token = token};
