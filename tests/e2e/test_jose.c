@@ -16,8 +16,8 @@
 #include "support/stack.h"
 
 #define ORIGIN "https://todo.example"
-/* 64 bytes, so that it is one for HS512 too. */
-#define SECRET "k3V9-q0Zt7_bW2xLr8Ny5Ju1Hd4Gf6Sa.Pe0Rw9Tq8Yv7Uk6Ij5Om4Nb3Vc2Xz1Q"
+/* 64 bytes, so that it is one for HS512 too; of several scripts, since the key is the UTF-8 that it is written in. */
+#define SECRET "k3V9-q0Zt7_bW2xLr8Ny5Ju1Hd4Gf6Sa.Schl\xc3\xbcssel-\xe5\xaf\x86\xe9\x92\xa5-\xf0\x9f\x97\x9d-Vc2Xz1Qr"
 #define NOW_SECONDS "1800000000"
 #define NOW (INT64_C(1800000000) * CLOCK_SECOND)
 
