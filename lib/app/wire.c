@@ -208,37 +208,44 @@ static bool length_take(struct view *rest, size_t *ret)
 	return true;
 }
 
-static bool pair_take(struct view *rest, struct view *name, struct view *value)
+static bool pair_take(struct view *rest, struct wire_pair *pair)
 {
 	size_t name_len;
 	size_t value_len;
 	if (!length_take(rest, &name_len) || !length_take(rest, &value_len) || name_len > rest->len ||
 	    value_len > rest->len - name_len)
 		return false;
-	*name = (struct view){rest->ptr, name_len};
-	*value = (struct view){rest->ptr + name_len, value_len};
+	pair->name = (struct view){rest->ptr, name_len};
+	pair->value = (struct view){rest->ptr + name_len, value_len};
 	*rest = view_from(*rest, name_len + value_len);
 	return true;
 }
 
-static bool pairs_valid(struct view rest)
+/* A request asks for two dozen names: what most requests send is taken apart once. */
+static bool parameters_index(struct wire *wire)
 {
-	struct view name;
-	struct view value;
+	struct view rest = buf_view(&wire->parameters);
+	struct wire_pair pair;
+	for (wire->indexed = 0; rest.len > 0 && wire->indexed < WIRE_INDEX; wire->indexed++)
+		if (!pair_take(&rest, &wire->index[wire->indexed]))
+			return false;
+	wire->unindexed = rest;
 	while (rest.len > 0)
-		if (!pair_take(&rest, &name, &value))
+		if (!pair_take(&rest, &pair))
 			return false;
 	return true;
 }
 
 struct view wire_parameter(const struct wire *wire, struct view name)
 {
-	struct view rest = buf_view(&wire->parameters);
-	struct view other;
-	struct view value;
-	while (rest.len > 0 && pair_take(&rest, &other, &value))
-		if (view_equal(other, name))
-			return value;
+	struct view rest = wire->unindexed;
+	struct wire_pair pair;
+	for (size_t i = 0; i < wire->indexed; i++)
+		if (view_equal(wire->index[i].name, name))
+			return wire->index[i].value;
+	while (rest.len > 0 && pair_take(&rest, &pair))
+		if (view_equal(pair.name, name))
+			return pair.value;
 	return ABSENT;
 }
 
@@ -252,15 +259,14 @@ static bool values_answer(struct wire *wire, struct view rest)
 		char value;
 	} known[] = {{VIEW("FCGI_MAX_CONNS"), '1'}, {VIEW("FCGI_MAX_REQS"), '1'}, {VIEW("FCGI_MPXS_CONNS"), '0'}};
 	bool asked[sizeof known / sizeof *known] = {false};
-	struct view name;
-	struct view value;
+	struct wire_pair pair;
 	char answer[ANSWER_MAX];
 	size_t len = WIRE_HEADER;
 	while (rest.len > 0) {
-		if (!pair_take(&rest, &name, &value))
+		if (!pair_take(&rest, &pair))
 			return false;
 		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-			asked[i] = asked[i] || view_equal(name, known[i].name);
+			asked[i] = asked[i] || view_equal(pair.name, known[i].name);
 	}
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		if (!asked[i])
@@ -344,7 +350,7 @@ static bool parameters_read(struct wire *wire, const struct wire_stop *stop)
 	while (record_next(wire, stop, &type) && type == PARAMS) {
 		size_t len = wire->content;
 		if (len == 0)
-			return pairs_valid(buf_view(&wire->parameters));
+			return parameters_index(wire);
 		char *room = buf_reserve(&wire->parameters, len);
 		if (!room || !take(wire, room, len, stop))
 			return false;
@@ -363,6 +369,8 @@ bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_st
 	wire->begun = false;
 	wire->body_ended = false;
 	wire->cut = false;
+	wire->indexed = 0;
+	wire->unindexed = ABSENT;
 	wire->content = 0;
 	wire->padding = 0;
 	wire->in_at = 0;

@@ -16,6 +16,7 @@
 enum {
 	WIRE_PARAMETERS_MAX = 1024 * 1024, /* Apache's own limits let a little less through */
 	WIRE_PARAMETERS_KEPT = 16 * 1024,  /* of memory, from one request to the next */
+	WIRE_INDEX = 64,                   /* parameters that are found without reading their lengths again */
 	WIRE_SEND_RATE = 16 * 1024,        /* bytes */
 	WIRE_RECORD_MAX = 65528,           /* of content; a multiple of 8, as §3.3 recommends */
 	WIRE_HEADER = 8,                   /* §3.3 */
@@ -43,6 +44,12 @@ struct wire {
 	int64_t receiving; /* microseconds that the peer may still take */
 	int64_t sending;
 	struct buf parameters; /* as they came: §3.4 */
+	struct wire_pair {
+		struct view name;
+		struct view value;
+	} index[WIRE_INDEX]; /* the first of them … */
+	size_t indexed;
+	struct view unindexed; /* … and those behind these */
 	size_t content;        /* of the present record, not yet read */
 	size_t padding;
 	size_t in_at;

@@ -11,6 +11,7 @@
 static struct view log_program = {"", 0};
 static enum log_format log_form = LOG_PLAIN;
 static enum log_level log_lowest = LOG_LEVEL_INFO;
+static char log_pid[24];
 
 static const struct view LEVELS[] = {
         [LOG_LEVEL_DEBUG] = {"debug", 5},
@@ -30,6 +31,7 @@ void log_open(const char *program, enum log_format format, enum log_level lowest
 	log_program = view_of(program);
 	log_form = format;
 	log_lowest = lowest;
+	snprintf(log_pid, sizeof(log_pid), "%ld", (long)getpid());
 }
 
 /* False when `v` does not leave room for `spare` bytes more. */
@@ -124,19 +126,17 @@ static void line_write(const struct line *line)
 static void line_add_head(struct line *line, enum log_level level, bool json)
 {
 	char time[CLOCK_TEXT_MICROS + 1];
-	char pid[24];
 
 	clock_format_micros(clock_now(), time);
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	const struct view parts[] = {
 	        json ? VIEW("{\"time\":\"") : VIEW(""),
 	        view_of(time),
 	        json ? VIEW("\",\"level\":\"") : VIEW(" "),
 	        json ? LEVELS[level] : log_program,
 	        json ? VIEW("\",\"program\":\"") : VIEW("["),
-	        json ? log_program : view_of(pid),
+	        json ? log_program : view_of(log_pid),
 	        json ? VIEW("\",\"pid\":") : VIEW("] "),
-	        json ? view_of(pid) : LEVELS[level],
+	        json ? view_of(log_pid) : LEVELS[level],
 	        json ? VIEW(",") : VIEW(": "),
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

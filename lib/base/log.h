@@ -21,8 +21,9 @@ enum log_format { LOG_PLAIN, LOG_JSON };
 enum { LOG_LINE_MAX = 4096 };
 
 /* Sets the program's name, the form and the lowest level that is written, for
- * this process. `program` must live as long as the process. Without it: no
- * name, LOG_PLAIN, LOG_LEVEL_INFO. */
+ * this process; a child that is forked calls it again, or its lines bear its
+ * parent's pid. `program` must live as long as the process. Without it: no name,
+ * no pid, LOG_PLAIN, LOG_LEVEL_INFO. */
 void log_open(const char *program, enum log_format format, enum log_level lowest);
 
 /* Writes one line. A line that can't be written is lost. */

@@ -274,6 +274,26 @@ Test(wire, takes_the_first_of_two_parameters_of_one_name)
 	expect_parameter("A", "first");
 }
 
+Test(wire, finds_the_first_parameter_of_a_name_among_more_than_are_indexed)
+{
+	char name[8];
+	begin(1, RESPONDER);
+	for (int i = 0; i < 3 * WIRE_INDEX; i++) {
+		snprintf(name, sizeof name, "N%d", i);
+		parameter(name, name);
+	}
+	parameter("N1", "again");
+	parameter("N191", "again");
+	record(FASTCGI_PARAMS, VIEW(""));
+	deliver();
+	cr_assert(begins());
+	for (int i = 0; i < 3 * WIRE_INDEX; i++) {
+		snprintf(name, sizeof name, "N%d", i);
+		expect_parameter(name, name);
+	}
+	expect_parameter("N192", NULL);
+}
+
 /* ---- what is no request ---- */
 
 #define BEGIN "\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"
