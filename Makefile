@@ -46,7 +46,7 @@ CPPFLAGS += -include base/banned.h
 CFLAGS_ALL := -std=c17 -g -fPIE $(OPTIMIZE_$(MODE)) $(HARDENING) $(WERROR) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,--as-needed $(HARDENING_LINK) $(LINK_$(MODE)) $(LDFLAGS)
 LDLIBS := -lpq -lcjson -lcurl -lsodium -lcrypto -lm
-TEST_LDLIBS := $(LDLIBS) -lcriterion -ljwt -lssl
+TEST_LDLIBS := $(LDLIBS) -lcriterion -lfcgi -ljwt -lssl
 FUZZ_LDLIBS := $(LDLIBS) -ljwt -ljansson
 
 # ---- what is built ----
