@@ -1,7 +1,6 @@
 /* What fail2ban makes of our log: whoever forges tokens is seen, and nobody else, whatever a client sends. */
 #include <criterion/criterion.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 
 #include "auth/sign.h"
 #include "base/clock.h"
+#include "support/ask.h"
 #include "support/auth_folder.h"
 #include "support/http.h"
 #include "support/issuer.h"
@@ -20,51 +20,32 @@
 #define FILTER "bin/fail2ban/filter.d/todo-fcgi.conf"
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-enum { ARENA_MAX = 64 * 1024 * 1024, TEXT_MAX = 64 * 1024, PATIENCE = 30 };
-
-static struct arena arena;
-
-static void setup(void)
-{
-	cr_assert(arena_init(&arena, ARENA_MAX));
-}
+enum { TEXT_MAX = 64 * 1024, PATIENCE = 30 };
 
 static void teardown(void)
 {
-	arena_destroy(&arena);
+	ask_end();
 	leaks_check();
 }
 
-TestSuite(fail2ban, .init = setup, .fini = teardown, .timeout = 600);
-
-__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
-{
-	char *ret = arena_alloc(&arena, TEXT_MAX);
-	va_list arguments;
-	cr_assert_not_null(ret);
-	va_start(arguments, format);
-	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
-	va_end(arguments);
-	cr_assert(len >= 0 && len < TEXT_MAX);
-	return ret;
-}
+TestSuite(fail2ban, .fini = teardown, .timeout = 600);
 
 /* What a command prints; its end must be good. */
 static const char *output_of(const char *command)
 {
-	char *said = arena_calloc(&arena, 1, TEXT_MAX);
+	static char said[TEXT_MAX];
 	FILE *output = popen(command, "r");
-	cr_assert(said && output);
-	cr_assert_lt(fread(said, 1, TEXT_MAX, output), TEXT_MAX);
+	cr_assert_not_null(output);
+	said[fread(said, 1, sizeof said - 1, output)] = '\0';
 	int status = pclose(output);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s\n%s", command, said);
-	return said;
+	return ask_keep(view_of(said));
 }
 
 /* The addresses that the filter finds in a file, one a line, in the order of its lines. */
 static const char *found_in(const char *file)
 {
-	return output_of(text("fail2ban-regex --usedns no --out ip '%s' " FILTER, file));
+	return output_of(ask_format("fail2ban-regex --usedns no --out ip '%s' " FILTER, file));
 }
 
 /* The same of lines made here. */
@@ -94,10 +75,10 @@ Test(fail2ban, no_reason_counts_but_those_of_a_forgery)
 	struct buf lines = buf_make(TEXT_MAX);
 	struct buf expected = buf_make(TEXT_MAX);
 	for (size_t i = 0; i < COUNT(reasons); i++) {
-		buf_add(&lines, view_of(text(LINE("192.0.2.%zu", "%s") "\n", i + 1, reasons[i])));
+		buf_add(&lines, view_of(ask_format(LINE("192.0.2.%zu", "%s") "\n", i + 1, reasons[i])));
 		if (strcmp(reasons[i], "bad_signature") == 0 || strcmp(reasons[i], "alg_mismatch") == 0 ||
 		    strcmp(reasons[i], "bad_alg") == 0)
-			buf_add(&expected, view_of(text("192.0.2.%zu\n", i + 1)));
+			buf_add(&expected, view_of(ask_format("192.0.2.%zu\n", i + 1)));
 	}
 	buf_add_char(&lines, '\0');
 	buf_add_char(&expected, '\0');
@@ -113,8 +94,8 @@ Test(fail2ban, lines_of_the_journal_and_of_syslog_count_as_well)
 	        "", "Jan 31 08:00:00 host auth.fcgi[4711]: ", "Jan  1 08:00:00 host auth.fcgi[4711]: ",
 	        "2026-01-31T08:00:00+0000 host.example auth.fcgi[4711]: ", "host auth.fcgi[4711]: "};
 	for (size_t i = 0; i < COUNT(before); i++)
-		cr_expect_str_eq(found(text("%s" LINE("192.0.2.1", "bad_signature") "\n", before[i])), "192.0.2.1\n",
-		                 "%s", before[i]);
+		cr_expect_str_eq(found(ask_format("%s" LINE("192.0.2.1", "bad_signature") "\n", before[i])),
+		                 "192.0.2.1\n", "%s", before[i]);
 	cr_expect_str_eq(found(LINE("2001:db8::1", "bad_signature") "\n"), "2001:db8::1\n");
 }
 
@@ -137,9 +118,9 @@ Test(fail2ban, no_line_of_somebody_elses_that_holds_one_of_ours_counts)
 	        "\"message\":\"",
 	};
 	for (size_t i = 0; i < COUNT(before); i++) {
-		cr_expect_str_eq(found(text("%s" LINE("192.0.2.1", "bad_signature") "\n", before[i])), "", "%s",
+		cr_expect_str_eq(found(ask_format("%s" LINE("192.0.2.1", "bad_signature") "\n", before[i])), "", "%s",
 		                 before[i]);
-		cr_expect_str_eq(found(text("%s" LINE("192.0.2.1", "bad_signature") ")\n", before[i])), "", "%s",
+		cr_expect_str_eq(found(ask_format("%s" LINE("192.0.2.1", "bad_signature") ")\n", before[i])), "", "%s",
 		                 before[i]);
 	}
 }
@@ -149,14 +130,16 @@ Test(fail2ban, the_sample_jail_is_understood)
 {
 	struct auth_folder folder = auth_folder_make();
 	const char *place = folder.path;
+	char here[512];
+	cr_assert_not_null(getcwd(here, sizeof here));
 	const char *said = output_of(
-	        text("cd '%s' && mkdir conf conf/jail.d && cp -R /etc/fail2ban/*.conf"
-	             " /etc/fail2ban/action.d /etc/fail2ban/filter.d conf && : >error.log && cp '%s/" FILTER
-	             "' conf/filter.d"
-	             " && sed 's/enabled = false/enabled = true/; s,/var/log/[a-z0-9]*/error.log,%s/error.log,'"
-	             " '%s/bin/fail2ban/jail.d/todo-fcgi.conf' >conf/jail.d/todo-fcgi.conf"
-	             " && fail2ban-client -c conf --dump; status=$?; rm -rf conf error.log; exit $status",
-	             place, getcwd(text("%s", ""), TEXT_MAX), place, getcwd(text("%s", ""), TEXT_MAX)));
+	        ask_format("cd '%s' && mkdir conf conf/jail.d && cp -R /etc/fail2ban/*.conf"
+	                   " /etc/fail2ban/action.d /etc/fail2ban/filter.d conf && : >error.log && cp '%s/" FILTER
+	                   "' conf/filter.d"
+	                   " && sed 's/enabled = false/enabled = true/; s,/var/log/[a-z0-9]*/error.log,%s/error.log,'"
+	                   " '%s/bin/fail2ban/jail.d/todo-fcgi.conf' >conf/jail.d/todo-fcgi.conf"
+	                   " && fail2ban-client -c conf --dump; status=$?; rm -rf conf error.log; exit $status",
+	                   place, here, place, here));
 	cr_expect(strstr(said, "['set', 'todo-fcgi', 'maxretry', 10]"), "%s", said);
 	cr_expect(strstr(said, "bad_signature|alg_mismatch|bad_alg"), "%s", said);
 	cr_expect(strstr(said, "['start', 'todo-fcgi']"), "%s", said);
@@ -168,14 +151,14 @@ Test(fail2ban, the_sample_jail_is_understood)
 static struct stack stack;
 static int asked; /* of the programs, so far */
 
-static void ask(const char *authorization, const char *more)
+static void send_one(const char *authorization, const char *more)
 {
 	struct http_answer answer;
 	const struct http_ask request = {
 	        .method = "GET",
 	        .target = "/auth/me",
-	        .headers = text("%s%s%s%s", authorization ? "Authorization: Bearer " : "",
-	                        authorization ? authorization : "", authorization ? "\r\n" : "", more),
+	        .headers = ask_format("%s%s%s%s", authorization ? "Authorization: Bearer " : "",
+	                              authorization ? authorization : "", authorization ? "\r\n" : "", more),
 	};
 	cr_assert_eq(http_ask(stack_port(&stack), &request, &answer), HTTP_OK);
 	http_answer_destroy(&answer);
@@ -187,17 +170,17 @@ static const char *token_of(struct issuer *issuer, const char *header, const cha
 {
 	const char *origin = stack_value(&stack, "BASE_URL");
 	char *made = issuer_token(issuer, header,
-	                          text("{\"sub\":\"zoe\",\"iss\":\"%s\",\"aud\":\"%s%s\",\"exp\":%lld}", origin, origin,
-	                               audience, (long long)(clock_now() / CLOCK_SECOND + ends)));
-	const char *kept = text("%s", made);
+	                          ask_format("{\"sub\":\"zoe\",\"iss\":\"%s\",\"aud\":\"%s%s\",\"exp\":%lld}", origin,
+	                                     origin, audience, (long long)(clock_now() / CLOCK_SECOND + ends)));
+	const char *kept = ask_format("%s", made);
 	free(made);
 	return kept;
 }
 
 static int records(void)
 {
-	const char *said =
-	        output_of(text("grep -c '\"route\":\"/auth/me\"' '%s/web.log' || :", stack_value(&stack, "LOG_DIR")));
+	const char *said = output_of(
+	        ask_format("grep -c '\"route\":\"/auth/me\"' '%s/web.log' || :", stack_value(&stack, "LOG_DIR")));
 	uint64_t count;
 	cr_assert(view_to_u64((struct view){said, strlen(said) - 1}, INT32_MAX, &count), "%s", said);
 	return (int)count;
@@ -208,7 +191,7 @@ static void refused_by_the_server(const char *path)
 	struct http http;
 	struct http_answer answer;
 	cr_assert(http_open(stack_port(&stack), &http));
-	http_send(&http, view_of(text("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)));
+	http_send(&http, view_of(ask_format("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)));
 	if (http_receive(&http, false, &answer) == HTTP_OK)
 		http_answer_destroy(&answer);
 	http_close(&http);
@@ -228,24 +211,24 @@ static void sees_forgers_alone(const char *name, const char *server)
 	/* forged: by another key, by another algorithm, by none, and with a line for an id */
 	const char *good = token_of(issuer, hs256, "", 600);
 	const char *bad = token_of(forger, hs256, "", 600);
-	ask(bad, "");
-	ask(bad, "X-Request-Id: front-end.1\r\n");
-	ask(bad, text("User-Agent: %s\r\nX-Request-Id: %s\r\n", forged, forged));
-	ask(token_of(forger, "{\"alg\":\"none\"}", "", 600), "");
-	ask(token_of(forger, "{\"alg\":\"ES256\"}", "", 600), "");
+	send_one(bad, "");
+	send_one(bad, "X-Request-Id: front-end.1\r\n");
+	send_one(bad, ask_format("User-Agent: %s\r\nX-Request-Id: %s\r\n", forged, forged));
+	send_one(token_of(forger, "{\"alg\":\"none\"}", "", 600), "");
+	send_one(token_of(forger, "{\"alg\":\"ES256\"}", "", 600), "");
 	const int forgeries = asked;
 	/* not forged */
-	ask(good, "");
-	ask(token_of(issuer, hs256, "", -600), "");
-	ask(token_of(issuer, hs256, "/other", 600), "");
-	ask(NULL, "");
-	ask("x", "");
+	send_one(good, "");
+	send_one(token_of(issuer, hs256, "", -600), "");
+	send_one(token_of(issuer, hs256, "/other", 600), "");
+	send_one(NULL, "");
+	send_one("x", "");
 	for (size_t i = 0; i < COUNT(headers); i++)
-		ask(i % 2 ? NULL : good, text("%s: %s\r\n", headers[i], forged));
-	refused_by_the_server(text("/auth/me?%s", forged));
-	refused_by_the_server(text("/%%zz%s", forged));
-	refused_by_the_server(text("/%%0a%s", forged));
-	refused_by_the_server(text("/%%00%s\t", forged));
+		send_one(i % 2 ? NULL : good, ask_format("%s: %s\r\n", headers[i], forged));
+	refused_by_the_server(ask_format("/auth/me?%s", forged));
+	refused_by_the_server(ask_format("/%%zz%s", forged));
+	refused_by_the_server(ask_format("/%%0a%s", forged));
+	refused_by_the_server(ask_format("/%%00%s\t", forged));
 	/* The last record comes after its answer. */
 	for (int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND; records() - before < asked;) {
 		cr_assert(clock_monotonic() < end, "%d records of %d", records() - before, asked);
@@ -253,8 +236,8 @@ static void sees_forgers_alone(const char *name, const char *server)
 	}
 	const char *expected = "";
 	for (int i = 0; i < forgeries; i++)
-		expected = text("%s127.0.0.1\n", expected);
-	cr_expect_str_eq(found_in(text("%s/web.log", stack_value(&stack, "LOG_DIR"))), expected);
+		expected = ask_format("%s127.0.0.1\n", expected);
+	cr_expect_str_eq(found_in(ask_format("%s/web.log", stack_value(&stack, "LOG_DIR"))), expected);
 	issuer_free(issuer);
 	issuer_free(forger);
 	cr_expect(stack_down(&stack), "%s", stack.said.ptr);
