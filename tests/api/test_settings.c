@@ -206,6 +206,23 @@ Test(settings, refuses_a_bad_database_url_and_tells_none_of_it)
 	expect_each_refused("health", EACH(cases));
 }
 
+/* mod_fcgid multiplies processes itself. */
+Test(settings, let_a_program_fork_only_when_workers_says_so)
+{
+	static const char *const none[] = {"LOG_REQUESTS=off", "WORKERS=0", "WORKERS="};
+	struct ask ask = {.target = "/health"};
+	pid_t workers[4];
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		struct responder *health =
+		        responder_start("health", api_settings((const char *const[]){none[i], NULL}));
+		cr_expect_eq(responder_ask(health, &ask)->status, 200);
+		cr_expect_eq(responder_workers(health, workers, 4), 0, "%s", none[i]);
+	}
+	struct responder *health = responder_start("health", api_settings((const char *const[]){"WORKERS=2", NULL}));
+	cr_expect_eq(responder_ask(health, &ask)->status, 200);
+	cr_expect_gt(responder_workers(health, workers, 4), 0);
+}
+
 /* ---- the settings file ---- */
 
 static const char *file_of(const char *name, const char *text, mode_t mode)
@@ -274,6 +291,22 @@ Test(settings, are_not_read_from_a_file_that_others_can_read)
 		cr_expect_eq(responder_wait(auth), 1, "mode %o", modes[i]);
 		unlink(path);
 	}
+}
+
+Test(settings, are_not_read_from_a_file_of_another_user)
+{
+	if (geteuid() != 0)
+		cr_skip_test("only root can give files away");
+	const char *path = file_of("foreign.env", "OTHER=" VALUE "\n", 0600);
+	const char *const more[] = {ask_format("TODO_ENV_FILE=%s", path), NULL};
+	cr_assert_eq(chown(path, 65534, 65534), 0);
+	expect_refusal("auth", api_settings(more), "TODO_ENV_FILE", "another's file");
+	unlink(path);
+	path = file_of("secret", API_SECRET "\n", 0600);
+	const char *const secret[] = {"BETTER_AUTH_SECRET", ask_format("BETTER_AUTH_SECRET_FILE=%s", path), NULL};
+	cr_assert_eq(chown(path, 65534, 65534), 0);
+	expect_refusal("auth", api_settings(secret), "BETTER_AUTH_SECRET_FILE", "another's secret");
+	unlink(path);
 }
 
 Test(settings, are_not_read_from_a_file_in_the_document_root)

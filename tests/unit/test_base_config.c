@@ -80,6 +80,16 @@ Test(config, has_defaults)
 	cr_expect_not(config.jwt_shared_secret);
 	cr_expect_eq(config.jwt_leeway, 30);
 	cr_expect_eq(config.hsts_max_age, 0);
+	/* What the contract names. */
+	cr_expect_eq(config.jwks_max_stale, 24 * 3600);
+	cr_expect_eq(config.erase_max_token_age, 300);
+	cr_expect(view_equal(config.jwt_shared_secret_alg, VIEW("HS256")));
+	cr_expect(view_equal(config.jwks_rsa_alg, VIEW("RS256")));
+	cr_expect(view_equal(config.auth_cookie_name, VIEW("better-auth.session_data")));
+	cr_expect_not(config.jwt_shared_secret || config.jwks_table || config.jwks_insecure_loopback ||
+	              config.auth_cookie || config.jwt_revocation || config.server_timing);
+	cr_expect_eq(config.limit_user, 0);
+	cr_expect_eq(config.limit_address, 0);
 }
 
 Test(config, reads_the_env_of_better_auth_as_it_is)
