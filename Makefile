@@ -113,7 +113,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture
+.PHONY: test test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -153,6 +153,12 @@ torture: ## 200 clients while everything is killed at random, and a model that r
 	@$(MAKE) --no-print-directory build
 	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
 		node tests/torture/torture.mjs --server $$server --seconds $(or $(SECS),60) $(if $(SEED),--seed $(SEED)) || exit 1; done
+
+load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (SECS=n, SERVER=name)
+	@bin/stack deps run test load
+	@$(MAKE) --no-print-directory build
+	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
+		node tests/load/load.mjs --server $$server --seconds $(or $(SECS),60) || exit 1; done
 
 # ---- measure ----
 

@@ -60,6 +60,8 @@ database_unlock() {
 database_start() {
     local programs sync=()
     local options=(-c listen_addresses= -c "unix_socket_directories=$DATA/sock" -c unix_socket_permissions=0700)
+    # What lies in /dev/shm goes when its user logs out (RemoveIPC of systemd), whoever still works with it.
+    options+=(-c dynamic_shared_memory_type=mmap)
     programs=$(database_programs)
     if [[ $DATA == */ephemeral ]]; then
         # What was acknowledged outlives a PostgreSQL that is killed, though not a machine that is.

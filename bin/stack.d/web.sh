@@ -1,9 +1,19 @@
 # shellcheck shell=bash
 # The web server in front: its environment, its start on a port of its own, its responders.
 
+# files_raise N: lets what is started from here on open N files, or as many as it may.
+files_raise() {
+    local wanted=$1 most
+    most=$(ulimit -Hn)
+    [[ $most == unlimited ]] || ((most >= wanted)) || wanted=$most
+    [[ $(ulimit -Sn) == unlimited ]] || (($(ulimit -Sn) >= wanted)) || ulimit -Sn "$wanted"
+}
+
 # web_start PORT
 web_start() {
     local port=$1 server gateway=fcgi count=${WORKERS-} common=()
+    # Two for each request under way: a client's connection, and one to a program.
+    files_raise 8192
     [[ $SERVER != *-cgi ]] || gateway=cgi
     common=(env -i PATH="$PATH" HOME="$DATA"
         ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" UBSAN_OPTIONS="${UBSAN_OPTIONS-}"

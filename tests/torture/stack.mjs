@@ -31,7 +31,8 @@ export class Stack {
 
   // Runs bin/stack to its end; what it says is in the error when it fails.
   async run(...command) {
-    const child = spawn("bin/stack", command, { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
+    // Node takes all the descriptors that it may have; others begin with a thousand.
+    const child = spawn("bash", ["-c", 'ulimit -Sn 1024; exec bin/stack "$@"', "bash", ...command], { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     child.stdout.on("data", (text) => (said += text));
     child.stderr.on("data", (text) => (said += text));
@@ -80,12 +81,12 @@ export class Stack {
       read(`/proc/${process.pid}/cmdline`).startsWith("postgres: todo_app todo "));
   }
 
-  // Everything that works in one of the stack's folders.
+  // Everything that was started from one of the stack's folders, or works in one.
   strays() {
-    const home = this.values.PROGRAMS.replace(/\/programs$/, "");
+    const home = this.values.PROGRAMS.replace(/programs$/, "");
     return this.all().filter(({ pid }) => {
       try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${home}/`) || readlinkSync(`/proc/${pid}/exe`).startsWith(`${home}/`);
+        return read(`/proc/${pid}/cmdline`).includes(home) || readlinkSync(`/proc/${pid}/cwd`).startsWith(home);
       } catch {
         return false;
       }
@@ -103,16 +104,17 @@ export class Stack {
     }
   }
 
-  // Proportional set size in KiB.
+  // Proportional set size in KiB; 0 where the program hides it from us, as it does from all but root.
   memory(pid) {
     return Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
   }
 
+  // What a process has open, by the links of /proc; none where it hides them.
   descriptors(pid) {
     try {
-      return readdirSync(`/proc/${pid}/fd`).length;
+      return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     } catch {
-      return 0;
+      return [];
     }
   }
 
