@@ -14,6 +14,10 @@ static const struct command COMMANDS[] = {
          run_check},
         {"doctor", "[--processes N] [--token-file FILE] URL",
          "ask the programs through the web server at URL and say in plain words what is wrong", run_doctor},
+        {"warm", "[--processes N] URL",
+         "have a web server that starts processes one by one (mod_fcgid) start N of each program (16) now; run it as "
+         "their user",
+         run_warm},
         {"config", "", "print the settings as they are in effect, secrets masked", run_config},
         {"settings", "", "print every setting with its default, as a sample of a settings file", run_settings},
         {"keys", "", "list the keys that verify tokens now: kid, algorithm, source, end", run_keys},

@@ -1,8 +1,9 @@
-/* The HTTP client of todoctl doctor. */
+/* The HTTP client of todoctl doctor and warm. */
 #include "ctl/ask.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 
@@ -25,7 +26,8 @@ static size_t take_head(char *bytes, size_t size, size_t count, void *data)
 	return line.len;
 }
 
-static struct curl_slist *headers_of(const struct question *question)
+/* NULL: no memory. */
+static struct curl_slist *headers_of(const struct question *question, const char *more)
 {
 	char text[8192];
 	/* libcurl would wait for a 100 Continue before a large body. */
@@ -37,6 +39,8 @@ static struct curl_slist *headers_of(const struct question *question)
 		snprintf(text, sizeof(text), "Authorization: Bearer %s", question->token);
 		list = curl_slist_append(list, text);
 	}
+	if (more)
+		list = curl_slist_append(list, more);
 	return list;
 }
 
@@ -63,7 +67,7 @@ static void set_options(CURL *curl, const struct question *question, struct curl
 const char *ask(const struct question *question, struct reply *ret)
 {
 	CURL *curl = curl_easy_init();
-	struct curl_slist *headers = headers_of(question);
+	struct curl_slist *headers = headers_of(question, NULL);
 	long status = 0;
 
 	*ret = (struct reply){.head = buf_make(ASK_HEAD_MAX), .body = buf_make(ASK_BODY_MAX)};
@@ -80,6 +84,61 @@ const char *ask(const struct question *question, struct reply *ret)
 	ret->status = (int)status;
 	/* A server that refuses a body early may reset the connection behind its answer. */
 	return code == CURLE_OK || status >= 300 ? NULL : curl_easy_strerror(code);
+}
+
+/* Waits for all to end; `code` is how the first that failed did, when none was answered. */
+static bool wait_for_all(CURLM *multi, CURLcode *code)
+{
+	CURLMsg *message;
+	int running = 0;
+	bool answered = false;
+
+	while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0)
+		if (curl_multi_poll(multi, NULL, 0, PATIENCE_MS, NULL) != CURLM_OK)
+			break;
+	for (int left; (message = curl_multi_info_read(multi, &left)) != NULL;) {
+		if (message->msg == CURLMSG_DONE && message->data.result == CURLE_OK)
+			answered = true;
+		else if (*code == CURLE_OK)
+			*code = message->data.result;
+	}
+	return answered;
+}
+
+const char *ask_together(const struct question *question, const char *header, uint64_t count)
+{
+	struct curl_slist *headers = headers_of(question, header);
+	CURL **handles = calloc(count, sizeof(*handles));
+	struct reply *replies = calloc(count, sizeof(*replies));
+	CURLM *multi = curl_multi_init();
+	CURLcode code = CURLE_OK;
+	bool answered = false;
+
+	if (headers && handles && replies && multi) {
+		for (uint64_t i = 0; i < count; i++) {
+			replies[i] = (struct reply){.head = buf_make(ASK_HEAD_MAX), .body = buf_make(ASK_BODY_MAX)};
+			handles[i] = curl_easy_init();
+			if (!handles[i])
+				continue;
+			set_options(handles[i], question, headers, &replies[i]);
+			curl_easy_setopt(handles[i], CURLOPT_FRESH_CONNECT, 1L);
+			curl_easy_setopt(handles[i], CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+			curl_multi_add_handle(multi, handles[i]);
+		}
+		answered = wait_for_all(multi, &code);
+		for (uint64_t i = 0; i < count; i++) {
+			curl_multi_remove_handle(multi, handles[i]);
+			curl_easy_cleanup(handles[i]);
+			reply_destroy(&replies[i]);
+		}
+	}
+	curl_multi_cleanup(multi);
+	curl_slist_free_all(headers);
+	free(handles);
+	free(replies);
+	if (answered)
+		return NULL;
+	return code == CURLE_OK ? "no memory" : curl_easy_strerror(code);
 }
 
 void reply_destroy(struct reply *reply)

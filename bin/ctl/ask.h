@@ -1,4 +1,4 @@
-/* One HTTP request to a web server, as any client would send it. */
+/* HTTP requests to a web server, as any client would send them. */
 #ifndef CTL_ASK_H
 #define CTL_ASK_H
 
@@ -24,6 +24,10 @@ struct reply {
  * why there is none. The caller destroys *ret in either case. */
 CHECKED const char *ask(const struct question *question, struct reply *ret);
 void reply_destroy(struct reply *reply);
+
+/* Asks the same so many times at once, each on a connection of its own, with this
+ * header line besides, and waits for all. NULL: at least one was answered. */
+CHECKED const char *ask_together(const struct question *question, const char *header, uint64_t count);
 #define REPLY __attribute__((cleanup(reply_destroy))) struct reply
 
 /* The value of the first header of that name; ABSENT when there is none. */

@@ -36,6 +36,18 @@ bool load_settings(const struct command *command, struct config *ret)
 	return loaded;
 }
 
+const char *read_address(const char *text, struct view *ret)
+{
+	struct view url = view_of(text);
+
+	while (url.len > 0 && url.ptr[url.len - 1] == '/')
+		url.len--;
+	if (url.len > ADDRESS_MAX || (!view_starts(url, VIEW("http://")) && !view_starts(url, VIEW("https://"))))
+		return "that is no http or https address";
+	*ret = url;
+	return NULL;
+}
+
 int print(const struct command *command, struct buf *text)
 {
 	bool written = buf_ok(text) && fwrite(text->ptr, 1, text->len, stdout) == text->len && fflush(stdout) == 0;

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/config.h"
 
-enum { EXIT_USAGE = 2, ERROR_MAX = 4096 };
+enum { EXIT_USAGE = 2, ERROR_MAX = 4096, ADDRESS_MAX = 2048 };
 
 struct command {
 	const char *name;
@@ -26,6 +26,12 @@ CHECKED bool read_settings(struct config *ret, struct buf *error);
 
 /* The same, and says it. */
 CHECKED bool load_settings(const struct command *command, struct config *ret);
+
+/* The address of the application, without a slash at its end. NULL, or what is wrong with it. */
+#define ADDRESS_NEEDED                                                              \
+	"the address of the application is needed, such as https://app.example or " \
+	"https://host.example/~user/todo"
+CHECKED const char *read_address(const char *text, struct view *ret);
 
 /* Prints and destroys the text; is the exit status. */
 int print(const struct command *command, struct buf *text);
@@ -52,5 +58,6 @@ int run_metrics(const struct command *command, int argc, char **argv);
 int run_revoke(const struct command *command, int argc, char **argv);
 int run_settings(const struct command *command, int argc, char **argv);
 int run_token(const struct command *command, int argc, char **argv);
+int run_warm(const struct command *command, int argc, char **argv);
 
 #endif

@@ -14,7 +14,7 @@
 #include "db/operator.h"
 #include "http/request.h"
 
-enum { URL_MAX = 2048, TOKEN_MAX = 16 * 1024, ARENA_MAX = 1024 * 1024, PROCESSES_MAX = 1000000 };
+enum { TOKEN_MAX = 16 * 1024, ARENA_MAX = 1024 * 1024, PROCESSES_MAX = 1000000 };
 
 struct patient {
 	struct view url; /* without a slash at its end */
@@ -31,7 +31,7 @@ struct patient {
 static const char *ask_path(const struct patient *patient, const char *method, const char *path, const char *token,
                             struct view body, struct reply *ret)
 {
-	char url[URL_MAX + 2048];
+	char url[ADDRESS_MAX + 2048];
 
 	snprintf(url, sizeof(url), "%.*s%s", VIEW_ARGS(patient->url), path);
 	const struct question question = {method, url, token, body, patient->ca_file};
@@ -241,7 +241,7 @@ static void compare_clock(const struct patient *patient, const char *whose, cons
 
 static void check_issuer(const struct patient *patient)
 {
-	char url[URL_MAX * 2];
+	char url[ADDRESS_MAX * 2];
 	const struct config *config = &patient->config;
 	REPLY reply = {0};
 
@@ -423,15 +423,8 @@ static const char *read_arguments(int argc, char **argv, struct patient *patient
 		}
 	}
 	if (optind + 1 != argc)
-		return "the address of the application is needed, such as https://app.example or "
-		       "https://host.example/~user/todo";
-	patient->url = view_of(argv[optind]);
-	while (patient->url.len > 0 && patient->url.ptr[patient->url.len - 1] == '/')
-		patient->url.len--;
-	if (patient->url.len > URL_MAX ||
-	    (!view_starts(patient->url, VIEW("http://")) && !view_starts(patient->url, VIEW("https://"))))
-		return "that is no http or https address";
-	return NULL;
+		return ADDRESS_NEEDED;
+	return read_address(argv[optind], &patient->url);
 }
 
 static void examine_settings(struct patient *patient)

@@ -447,6 +447,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	enum outcome outcome = OUTCOME_INTERNAL;
 	if (request_id_make(&app->arena, &x.request_id) &&
 	    request_read(transport, &app->arena, app->config.base_path, &x.request)) {
+		hold_wait(machine_hold(app->machine), x.request.client_request_id);
 		trace_pass_on(&x);
 		answer_begin(&x);
 		outcome = chain_run(&x);

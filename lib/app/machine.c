@@ -7,10 +7,11 @@
 #include "base/shared.h"
 
 /* 65,536 buckets of each kind in half a megabyte. */
-enum { SETS = 8192, CACHE_LINE = 64, LAYOUT_VERSION = 1 };
+enum { SETS = 8192, CACHE_LINE = 64, LAYOUT_VERSION = 2 };
 
 struct area {
 	_Alignas(CACHE_LINE) struct metrics metrics;
+	_Alignas(CACHE_LINE) struct hold hold;
 	_Alignas(CACHE_LINE) _Atomic uint64_t users[SETS * BUCKET_WAYS];
 	_Alignas(CACHE_LINE) _Atomic uint64_t addresses[SETS * BUCKET_WAYS];
 };
@@ -85,6 +86,11 @@ struct metrics *machine_metrics(struct machine *machine)
 const struct secret_key *machine_key(const struct machine *machine)
 {
 	return &machine->key;
+}
+
+struct hold *machine_hold(struct machine *machine)
+{
+	return &area(machine)->hold;
 }
 
 struct bucket_table machine_users(struct machine *machine)

@@ -1,10 +1,11 @@
 /* What the processes of one machine have in common: the key that pseudonyms and
- * hashes are made with, counters, and the buckets of limits. All of it lies in
- * STATE_DIR; without a place there each process has its own.
+ * hashes are made with, counters, the buckets of limits, and whom an operator keeps
+ * waiting. All of it lies in STATE_DIR; without a place there each process has its own.
  */
 #ifndef APP_MACHINE_H
 #define APP_MACHINE_H
 
+#include "app/hold.h"
 #include "app/metrics.h"
 #include "base/bucket.h"
 #include "base/buf.h"
@@ -22,6 +23,7 @@ void machine_refresh(struct machine *machine);
 
 struct metrics *machine_metrics(struct machine *machine);
 const struct secret_key *machine_key(const struct machine *machine);
+struct hold *machine_hold(struct machine *machine);
 
 /* Buckets of users, and of addresses without a good credential: apart, so that
  * these crowd out none of those. */

@@ -104,6 +104,15 @@ class Product(Contestant):
                        JWKS_FILE=tokens.jwks_file, **self.settings)
         self.port = int(values["BASE_URL"].rsplit(":", 1)[1])
         self.roots = [int(pid) for pid in (values["WEB_PID"] + " " + values["RESPONDER_PIDS"]).split()]
+        if self.server == "apache" and self.mode == "release":
+            self.warm(values)
+
+    def warm(self, values):
+        """As an operator does after a start, as the user of the programs."""
+        user = values["RUN_USER"]
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
+        run([*become, f"{values['PROGRAMS']}/bin/todoctl", "warm", values["BASE_URL"]], cwd="/",
+            env={"PATH": os.environ["PATH"], "TODO_ENV_FILE": values["TODO_ENV_FILE"]})
 
     def stop(self):
         stack("bench-web", "down")

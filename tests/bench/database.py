@@ -27,12 +27,12 @@ def begin():
     return lock
 
 
-def run(command, **options):
+def run(command, cwd=ROOT, **options):
     """Runs a command to its end; what it says is in build/bench/commands.log."""
     with open(OUT / "commands.log", "ab") as log:
         log.write(f"$ {' '.join(map(str, command))}\n".encode())
         log.flush()
-        status = subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, stdin=subprocess.DEVNULL, **options).returncode
+        status = subprocess.run(command, stdout=log, stderr=log, cwd=cwd, stdin=subprocess.DEVNULL, **options).returncode
     if status:
         raise SystemExit(f"bench: {' '.join(map(str, command[:3]))} failed, see build/bench/commands.log")
 
