@@ -4,14 +4,18 @@
  * It stands in for a program of cgi-bin/: FastCGI on standard input with WORKERS processes, or plain CGI. The path says
  * which answer: …/reject is a refused token, …/tasks the list of 20, everything else /auth/me. */
 #include <errno.h>
-#include <fcgiapp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "app/gateway.h"
+#include "app/wire.h"
+#include "base/clock.h"
 
 enum { ANSWER_MAX = 16 * 1024, LIST_LENGTH = 20 };
 
@@ -66,31 +70,35 @@ static void make_answers(void)
 	            "WWW-Authenticate: Bearer realm=\"todo\", error=\"invalid_token\"\r\n", reject_body);
 }
 
-static const struct answer *answer_to(const char *path)
+static const struct answer *answer_to(struct view path)
 {
-	size_t len = path ? strcspn(path, "?") : 0;
-	if (len >= 7 && strncmp(path + len - 7, "/reject", 7) == 0)
+	struct view last = ABSENT;
+	while (!view_is_absent(path))
+		last = view_cut(&path, '/');
+	if (view_equal(last, VIEW("reject")))
 		return &reject;
-	if (len >= 6 && strncmp(path + len - 6, "/tasks", 6) == 0)
-		return &list;
-	return &me;
+	return view_equal(last, VIEW("tasks")) ? &list : &me;
 }
 
 static void serve(void)
 {
-	FCGX_Request request;
+	static struct wire wire;
+	static const sig_atomic_t never = 0;
 	char drained[4096];
-	/* As the product does: libfcgi waits for the web server otherwise. */
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
-		exit(EXIT_FAILURE);
-	while (FCGX_Accept_r(&request) == 0) {
-		const struct answer *answer = answer_to(FCGX_GetParam("REQUEST_URI", request.envp));
-		while (FCGX_GetStr(drained, sizeof drained, request.in) > 0)
-			;
-		FCGX_PutStr(answer->text, answer->len, request.out);
-		request.keepConnection = 0;
-		FCGX_Finish_r(&request);
+	size_t got = 0;
+	sigset_t mask;
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	const struct wire_stop stop = {&mask, &never};
+	wire_init(&wire);
+	for (int fd; (fd = accept(STDIN_FILENO, NULL, NULL)) >= 0; close(fd)) {
+		if (wire_begin(&wire, fd, 60 * CLOCK_SECOND, &stop)) {
+			const struct answer *answer = answer_to(wire_parameter(&wire, VIEW("REQUEST_URI")));
+			while (wire_read(&wire, drained, sizeof drained, &got) && got > 0)
+				;
+			if (wire_write(&wire, (struct view){answer->text, (size_t)answer->len}))
+				wire_finish(&wire);
+		}
+		wire_end(&wire);
 	}
 }
 
@@ -98,10 +106,11 @@ int main(void)
 {
 	const char *workers = getenv("WORKERS");
 	make_answers();
-	if (FCGX_IsCGI()) {
-		const struct answer *answer = answer_to(getenv("REQUEST_URI"));
+	if (gateway_is_cgi()) {
+		const struct answer *answer = answer_to(view_of(getenv("REQUEST_URI")));
 		return write(STDOUT_FILENO, answer->text, (size_t)answer->len) == answer->len ? 0 : EXIT_FAILURE;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	for (long left = workers ? strtol(workers, NULL, 10) : 0; left > 0; left--) {
 		if (fork() == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGTERM);
