@@ -73,9 +73,10 @@ static bool check(int fd, struct view document_root, struct buf *error)
 	return is_good_place(fd, document_root, error);
 }
 
-static int open_folder(int parent, const char *name)
+static int open_folder(int parent, const char *name, bool *ret_made)
 {
-	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
+	*ret_made = mkdirat(parent, name, 0700) == 0;
+	if (!*ret_made && errno != EEXIST)
 		return -1;
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
@@ -87,7 +88,8 @@ static int open_standard(void)
 	int fd = user && user->pw_dir ? open(user->pw_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && fd >= 0; i++) {
-		int below = open_folder(fd, parts[i]);
+		bool made;
+		int below = open_folder(fd, parts[i], &made);
 
 		close(fd);
 		fd = below;
@@ -98,6 +100,7 @@ static int open_standard(void)
 bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error)
 {
 	char name[PATH_MAX];
+	bool made = false;
 	int fd;
 
 	if (path.len == 0) {
@@ -110,11 +113,14 @@ bool state_dir_open(struct view path, struct view document_root, int *ret, struc
 			path.len--;
 		memcpy(name, path.ptr, path.len);
 		name[path.len] = '\0';
-		fd = open_folder(AT_FDCWD, name);
+		fd = open_folder(AT_FDCWD, name, &made);
 	}
 	if (fd < 0)
 		return fail(error, "can't be opened or made, or is no folder");
 	if (!check(fd, document_root, error)) {
+		/* What is refused is not left behind either. */
+		if (made)
+			rmdir(name);
 		close(fd);
 		return false;
 	}

@@ -14,7 +14,8 @@
  * not there. Empty: .local/state/todo-fcgi below the home that the password
  * database gives, every part made as needed. Refused: another owner, rights for
  * others, a link, a place below /tmp, /var/tmp, /dev/shm or `document_root`
- * (ABSENT: not known). On failure `error` holds one line that names STATE_DIR.
+ * (ABSENT: not known); one that was made for it does not stay. On failure `error`
+ * holds one line that names STATE_DIR.
  * The caller closes *ret. */
 CHECKED bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error);
 
