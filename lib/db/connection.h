@@ -12,12 +12,15 @@
  * enable_sort rows in order come from the index of that order and a page costs
  * what it shows: filters that may or may not be asked for make the planner expect
  * so few rows that it would sort all that the user has; without enable_seqscan
- * nobody else's rows are read, however large a part of the table a user has. */
+ * nobody else's rows are read, however large a part of the table a user has. What
+ * these two rule out looks endlessly expensive where there is nothing else, so that
+ * jit would compile the smallest statement for longer than the rest takes. */
 #define CONNECTION_IDENTITY                                       \
 	"SELECT pg_catalog.set_config('todo.user_id', $1, true)," \
 	" pg_catalog.set_config('search_path', '', true),"        \
 	" pg_catalog.set_config('enable_sort', 'off', true),"     \
 	" pg_catalog.set_config('enable_seqscan', 'off', true),"  \
+	" pg_catalog.set_config('jit', 'off', true),"             \
 	" pg_catalog.set_config('statement_timeout', $2, true),"  \
 	" pg_catalog.set_config('application_name', coalesce($3," \
 	" pg_catalog.current_setting('application_name')), true)"

@@ -248,6 +248,19 @@ Test(db, what_a_transaction_sets_ends_with_it)
 	free(url);
 }
 
+/* Without sequential scans and sorts a plan may look so expensive that PostgreSQL compiles
+ * it: the check of the role, half a millisecond of work, took most of a second that way. */
+Test(db, no_statement_is_compiled)
+{
+	struct db *db = database_make("db_jit");
+	add_task("db_jit");
+	run_in("db_jit", "CREATE FUNCTION mind() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+	                 " IF current_setting('jit')::boolean THEN RAISE EXCEPTION 'jit'; END IF; RETURN NEW; END$$;"
+	                 "CREATE TRIGGER mind BEFORE UPDATE ON todo.task FOR EACH ROW EXECUTE FUNCTION mind()");
+	cr_expect_eq(write_task(db), OUTCOME_OK);
+	db_close(db);
+}
+
 /* ---- connections that die ---- */
 
 Test(db, a_dead_idle_connection_is_replaced_unseen)

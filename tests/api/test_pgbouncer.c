@@ -1,0 +1,198 @@
+/* Behind PgBouncer in transaction mode: many processes, few connections of the server,
+ * and each transaction on whichever is free. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/api.h"
+#include "support/fastcgi.h"
+#include "support/postgres.h"
+
+POSTGRES_FOR_ALL_TESTS
+TestSuite(pgbouncer, .fini = api_end, .timeout = 240);
+
+enum { CLIENTS = 200, PROGRAMS = 2, SERVER_CONNECTIONS = 5 };
+
+struct pooler {
+	const char *folder; /* of its socket */
+	pid_t process;
+};
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0, "%s", path);
+	/* The folder above is the server's user's alone, and PgBouncer runs as that one. */
+	cr_assert_eq(chmod(path, 0644), 0);
+}
+
+static bool answers(void *folder)
+{
+	char *url = postgres_url_in(folder, "todo_app", "postgres");
+	bool up = PQping(url) == PQPING_OK;
+	free(url);
+	return up;
+}
+
+/* PgBouncer 1.18 in front of the cluster, with SERVER_CONNECTIONS to each database. Its
+ * queue of 128 refuses the last ones of many that come at once. */
+static struct pooler pooler_start(void)
+{
+	struct pooler pooler = {.folder = ask_format("%s/%s", postgres_folder(), api_name("pool"))};
+	cr_assert_eq(mkdir(pooler.folder, 0700), 0);
+	struct stat above;
+	cr_assert(stat(postgres_folder(), &above) == 0 && chown(pooler.folder, above.st_uid, above.st_gid) == 0);
+	const char *settings = ask_format("%s/ini", pooler.folder);
+	const char *users = ask_format("%s/users", pooler.folder);
+	/* What the server has of the password: a client's proof of it opens the server, too. */
+	char *secret =
+	        postgres_value("postgres", "postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'todo_app'");
+	write_file(users, ask_format("\"todo_app\" \"%s\"\n", secret));
+	free(secret);
+	write_file(settings,
+	           ask_format("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\n"
+	                      "unix_socket_dir = %s\nauth_type = scram-sha-256\nauth_file = %s\n"
+	                      "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\nlisten_backlog "
+	                      "= 1024\n"
+	                      "max_db_connections = %d\n",
+	                      postgres_folder(), pooler.folder, users, SERVER_CONNECTIONS, SERVER_CONNECTIONS));
+	char *const arguments[] = {(char *)(uintptr_t)settings, NULL};
+	pooler.process = postgres_launch("/usr/sbin/pgbouncer", arguments, ask_format("%s/log", pooler.folder));
+	cr_assert_gt(pooler.process, 0);
+	until(answers, (void *)(uintptr_t)pooler.folder, "PgBouncer answers");
+	return pooler;
+}
+
+static void pooler_stop(struct pooler *pooler)
+{
+	kill(pooler->process, SIGTERM);
+	waitpid(pooler->process, NULL, 0);
+}
+
+static bool lists(void *context)
+{
+	return api_ask(context, "GET", "/api/anna/tasks", NULL)->status == 200;
+}
+
+/* CLIENTS processes behind PROGRAMS sockets: one program has 128 at most. */
+static void programs_start(const struct pooler *pooler, const char *database, struct responder *ret[PROGRAMS])
+{
+	const char *const more[] = {api_database_in(pooler->folder, database), "TODO_DATABASE_PREPARE=off",
+	                            ask_format("WORKERS=%d", CLIENTS / PROGRAMS), NULL};
+	for (size_t i = 0; i < PROGRAMS; i++) {
+		ret[i] = responder_start("tasks", api_settings(more));
+		until(lists, ret[i], "the tasks are listed");
+	}
+}
+
+static const char *user_of(size_t number)
+{
+	return ask_format("user-%zu", number);
+}
+
+/* Every user asks at once; what was answered is in `ret`. */
+static void ask_all(struct responder *const programs[PROGRAMS], const char *method, const char *const bodies[CLIENTS],
+                    const struct answer *ret[CLIENTS])
+{
+	int fds[CLIENTS];
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct buf request = buf_make(64 * 1024);
+		struct ask ask = {.method = method,
+		                  .target = ask_format("/api/%s/tasks", user_of(i)),
+		                  .token = api_token(user_of(i)),
+		                  .body = bodies ? bodies[i] : NULL};
+		ask_write(&ask, &request);
+		fds[i] = fastcgi_connect(responder_socket(programs[i % PROGRAMS]));
+		cr_assert(fds[i] >= 0 && fastcgi_send(fds[i], buf_view(&request)));
+		buf_destroy(&request);
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		ret[i] = responder_answer(fds[i], false);
+		close(fds[i]);
+	}
+}
+
+static void expect_one_own_task(const struct answer *answer, size_t number)
+{
+	const cJSON *tasks = answer_json(answer);
+	const cJSON *task = cJSON_GetArrayItem(tasks, 0);
+	cr_expect_eq(answer->status, 200, "%s: %.*s", user_of(number), VIEW_ARGS(answer->body));
+	cr_expect_eq(cJSON_GetArraySize(tasks), 1, "%s: %.*s", user_of(number), VIEW_ARGS(answer->body));
+	cr_expect(view_equal(json_member_text(task, "user_id"), view_of(user_of(number))));
+	cr_expect(view_equal(json_member_text(task, "title"), view_of(ask_format(PRIVATE " of %s", user_of(number)))),
+	          "%.*s", VIEW_ARGS(answer->body));
+}
+
+/* Whose transaction a connection served before is nobody's business. */
+Test(pgbouncer, two_hundred_processes_share_five_connections_and_each_user_sees_the_own_tasks)
+{
+	const char *database = api_name("pooled");
+	const char *bodies[CLIENTS];
+	const struct answer *answers[CLIENTS];
+	struct responder *programs[PROGRAMS];
+	postgres_database(database);
+	struct pooler pooler = pooler_start();
+	programs_start(&pooler, database, programs);
+	for (size_t i = 0; i < CLIENTS; i++)
+		bodies[i] = api_task(ask_format("of %s", user_of(i)), "");
+	ask_all(programs, "POST", bodies, answers);
+	for (size_t i = 0; i < CLIENTS; i++)
+		cr_expect_eq(answers[i]->status, 201, "%s: %.*s", user_of(i), VIEW_ARGS(answers[i]->body));
+	for (int round = 0; round < 3; round++) {
+		ask_all(programs, "GET", NULL, answers);
+		for (size_t i = 0; i < CLIENTS; i++)
+			expect_one_own_task(answers[i], i);
+	}
+	char *backends = postgres_value("postgres", database,
+	                                ask_format("SELECT count(*) BETWEEN 1 AND %d FROM pg_stat_activity"
+	                                           " WHERE usename = 'todo_app' AND datname = current_database()",
+	                                           SERVER_CONNECTIONS));
+	cr_expect_str_eq(backends, "t");
+	free(backends);
+	pooler_stop(&pooler);
+}
+
+/* What an operator reads who forgot the setting. */
+Test(pgbouncer, prepared_statements_there_are_named_in_the_log)
+{
+	const char *database = api_name("pooled");
+	postgres_database(database);
+	struct pooler pooler = pooler_start();
+	const char *const more[] = {api_database_in(pooler.folder, database), NULL};
+	struct responder *first = responder_start("tasks", api_settings(more));
+	struct responder *second = responder_start("tasks", api_settings(more));
+	until(lists, first, "the tasks are listed");
+	/* The same connection of the server, which knows the name already. */
+	(void)api_ask(second, "GET", "/api/anna/tasks", NULL);
+	cr_expect_not_null(strstr(responder_log(second).ptr, "set TODO_DATABASE_PREPARE=off"), "%s",
+	                   responder_log(second).ptr);
+	pooler_stop(&pooler);
+}
+
+/* A pooler that ends takes every connection with it, and a new one is taken as it comes. */
+Test(pgbouncer, a_pooler_that_is_restarted_is_found_again)
+{
+	const char *database = api_name("pooled");
+	postgres_database(database);
+	struct pooler pooler = pooler_start();
+	const char *place = ask_format("%s/%s", postgres_folder(), api_name("place"));
+	cr_assert_eq(symlink(pooler.folder, place), 0);
+	const char *const more[] = {api_database_in(place, database), "TODO_DATABASE_PREPARE=off", NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	until(lists, tasks, "the tasks are listed");
+	pooler_stop(&pooler);
+	expect_try_again(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", "")), 503, "database_unavailable",
+	                 "POST");
+	pooler = pooler_start();
+	unlink(place);
+	cr_assert_eq(symlink(pooler.folder, place), 0);
+	until(lists, tasks, "the tasks are listed again");
+	cr_expect_eq(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", ""))->status, 201);
+	unlink(place);
+	pooler_stop(&pooler);
+}
