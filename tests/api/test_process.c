@@ -63,7 +63,10 @@ static bool holds_variable(const struct environment *environment)
 	int fd = open(ask_format("/proc/%d/environ", (int)responder_pid(environment->responder)), O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd >= 0 ? read(fd, text, sizeof text) : -1;
 	close(fd);
-	cr_assert(len > 0 && (size_t)len < sizeof text);
+	cr_assert(len >= 0 && (size_t)len < sizeof text);
+	/* In the midst of execve(2) there is nothing to read, which tells nothing yet. */
+	if (len == 0)
+		return true;
 	for (struct view rest = {text, (size_t)len}; rest.len > 0;)
 		if (view_starts(view_cut(&rest, '\0'), view_of(ask_format("%s=", environment->name))))
 			return true;
