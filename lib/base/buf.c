@@ -56,7 +56,7 @@ static bool buf_grow(struct buf *buf, size_t need)
 	return true;
 }
 
-char *buf_reserve(struct buf *buf, size_t more)
+char *buf_reserve_slowly(struct buf *buf, size_t more)
 {
 	if (buf->failed)
 		return NULL;
@@ -69,26 +69,6 @@ char *buf_reserve(struct buf *buf, size_t more)
 		return NULL;
 	}
 	return buf->ptr + buf->len;
-}
-
-void buf_add(struct buf *buf, struct view v)
-{
-	char *out = v.len > 0 ? buf_reserve(buf, v.len) : NULL;
-
-	if (!out)
-		return;
-	memcpy(out, v.ptr, v.len);
-	buf->len += v.len;
-}
-
-void buf_add_char(struct buf *buf, char c)
-{
-	char *out = buf_reserve(buf, 1);
-
-	if (!out)
-		return;
-	*out = c;
-	buf->len++;
 }
 
 void buf_add_u64(struct buf *buf, uint64_t number)

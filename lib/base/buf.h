@@ -38,12 +38,35 @@ static inline struct view buf_view(const struct buf *buf)
 	return (struct view){buf->ptr, buf->len};
 }
 
+/* What buf_reserve() does where the room is not there already. */
+char *buf_reserve_slowly(struct buf *buf, size_t more);
+
 /* Room for `more` bytes at ptr + len; NULL (and failed) when there is none.
  * The caller adds to len what it wrote. */
-char *buf_reserve(struct buf *buf, size_t more);
+static inline char *buf_reserve(struct buf *buf, size_t more)
+{
+	bool there = !buf->failed && buf->ptr && more <= buf->capacity - buf->len;
+	return there ? buf->ptr + buf->len : buf_reserve_slowly(buf, more);
+}
 
-void buf_add(struct buf *buf, struct view v);
-void buf_add_char(struct buf *buf, char c);
+static inline void buf_add(struct buf *buf, struct view v)
+{
+	char *out = v.len > 0 ? buf_reserve(buf, v.len) : NULL;
+	if (!out)
+		return;
+	memcpy(out, v.ptr, v.len);
+	buf->len += v.len;
+}
+
+static inline void buf_add_char(struct buf *buf, char c)
+{
+	char *out = buf_reserve(buf, 1);
+	if (!out)
+		return;
+	*out = c;
+	buf->len++;
+}
+
 void buf_add_u64(struct buf *buf, uint64_t number);
 void buf_add_hex(struct buf *buf, const unsigned char *bytes, size_t count);
 
