@@ -15,8 +15,7 @@
  * database gives, every part made as needed. Refused: another owner, rights for
  * others, a link, a place below /tmp, /var/tmp, /dev/shm or `document_root`
  * (ABSENT: not known); one that was made for it does not stay. On failure `error`
- * holds one line that names STATE_DIR.
- * The caller closes *ret. */
+ * holds one line that names STATE_DIR. The caller closes *ret. */
 CHECKED bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error);
 
 /* Appends the whole file to *ret, whose maximum bounds it. False: not there, not
