@@ -221,6 +221,44 @@ static bool has_reloaded(void *context)
 	return kept == 1 && count == 5;
 }
 
+struct journal {
+	const struct box *box;
+	const char *found; /* the addresses that fail2ban finds in it */
+};
+
+static bool has_both(void *context)
+{
+	struct journal *journal = context;
+	int status;
+	journal->found = output_of(ask_format("fail2ban-regex --usedns no --out ip"
+	                                      " 'systemd-journal[journalpath=/proc/%d/root/run/log/journal]'"
+	                                      " bin/fail2ban/filter.d/todo-fcgi.conf 2>/dev/null",
+	                                      journal->box->systemd),
+	                           &status);
+	return strstr(journal->found, "192.0.2.1\n") && strstr(journal->found, "192.0.2.9\n");
+}
+
+Test(systemd, the_journal_of_the_units_shows_fail2ban_who_forges_tokens)
+{
+	needs_namespaces();
+	struct box box =
+	        box_start("LOG_CLIENT=full\nBETTER_AUTH_URL=" API_ORIGIN "\nBETTER_AUTH_SECRET=" API_SECRET "\n");
+	char *forged = ask_keep(view_of(api_token("anna")));
+	char *changed = forged + strlen(forged) - 2;
+	*changed = *changed == 'A' ? 'B' : 'A';
+	const char *const tokens[] = {forged, api_token("anna"), NULL, forged};
+	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+		/* Forged ones from two addresses, and between them what does not count. */
+		const char *const address[] = {i == 3 ? "REMOTE_ADDR=192.0.2.9" : "REMOTE_ADDR=192.0.2.1", NULL};
+		const struct ask ask = {.target = "/auth/me", .token = tokens[i], .params = address};
+		cr_expect_eq(ask_at(&box, "auth", &ask)->status, i == 1 ? 200 : 401);
+	}
+	struct journal journal = {&box, ""};
+	until(has_both, &journal, "the journal has both lines");
+	cr_expect_str_eq(journal.found, "192.0.2.1\n192.0.2.9\n");
+	box_stop(&box);
+}
+
 /* Every restriction of the unit is in force, and a system call outside its filter
  * ends the program instead of failing. */
 Test(systemd, programs_do_all_of_their_work_in_the_sandbox_of_their_unit)
