@@ -46,30 +46,41 @@ struct box {
 	struct auth_folder folder;
 };
 
+/* The first child of a process; 0: it has none. */
+static pid_t child_of(pid_t parent)
+{
+	int pid = 0;
+	FILE *file = fopen(ask_format("/proc/%d/task/%d/children", parent, parent), "r");
+	if (file && fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
 static bool is_listening(void *context)
 {
 	struct box *box = context;
-	int pid = 0;
 	cr_assert_eq(waitpid(box->starter, NULL, WNOHANG), 0, "systemd-box has ended");
-	FILE *file = fopen(ask_format("/proc/%d/task/%d/children", box->starter, box->starter), "r");
-	if (file && fscanf(file, "%d", &pid) == 1)
-		box->systemd = pid;
-	if (file)
-		fclose(file);
+	pid_t unshare = child_of(box->starter);
+	box->systemd = unshare > 0 ? child_of(unshare) : 0;
 	return box->systemd > 0 &&
 	       access(ask_format("/proc/%d/root/run/todo-fcgi/tasks.sock", box->systemd), F_OK) == 0 &&
 	       access(ask_format("/proc/%d/root/run/todo-fcgi/health.sock", box->systemd), F_OK) == 0;
 }
 
-/* Namespaces take root, and not every container lets its root have them. */
+/* Namespaces and control groups take root, and not every container lets its root have them. */
 static void needs_namespaces(void)
 {
 	int status = 0;
 	if (geteuid() != 0)
 		cr_skip_test("only root can start a systemd");
-	output_of("unshare --fork --pid --mount --cgroup --ipc --uts true", &status);
+	output_of("unshare --fork --pid --mount --cgroup --ipc --uts sh -c 'umount -R /sys/fs/cgroup;"
+	          " mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir /sys/fs/cgroup/probe.$$ && rmdir "
+	          "/sys/fs/cgroup/probe.$$'",
+	          &status);
 	if (status != 0)
-		cr_skip_test("this machine lets root have no namespaces");
+		cr_skip_test("this machine lets root have no namespaces or control groups");
 }
 
 static struct box box_start(const char *settings)
@@ -81,7 +92,7 @@ static struct box box_start(const char *settings)
 	box.starter = fork();
 	cr_assert_geq(box.starter, 0);
 	if (box.starter == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() == test)
 			execl("tests/support/systemd-box", "systemd-box", build ? build : "build/release", file,
 			      postgres_folder(), (char *)NULL);
@@ -93,7 +104,7 @@ static struct box box_start(const char *settings)
 
 static void box_stop(struct box *box)
 {
-	kill(box->starter, SIGKILL);
+	kill(box->starter, SIGTERM);
 	cr_expect_eq(waitpid(box->starter, NULL, 0), box->starter);
 	auth_folder_remove(&box->folder);
 }
