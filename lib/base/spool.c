@@ -13,7 +13,11 @@ enum { WRITE_AT = 64 * 1024 };
 
 static enum spool_state state_of(int fault)
 {
-	return fault == ENOSPC || fault == EDQUOT || fault == EFBIG ? SPOOL_FULL : SPOOL_FAILED;
+	static const int shortages[] = {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM};
+	for (size_t i = 0; i < sizeof shortages / sizeof *shortages; i++)
+		if (fault == shortages[i])
+			return SPOOL_FULL;
+	return SPOOL_FAILED;
 }
 
 /* For file systems that can't make a file without a name: it has one for a moment. */

@@ -11,8 +11,8 @@
 
 enum spool_state {
 	SPOOL_OK,
-	SPOOL_FULL,   /* no room on the disk, in a quota, or under a limit for files */
-	SPOOL_FAILED, /* any other fault, memory too */
+	SPOOL_FULL,   /* no room on the disk, in a quota, under a limit for files, or for one more open file */
+	SPOOL_FAILED, /* any other fault, memory for what is written too */
 };
 
 struct spool {

@@ -31,7 +31,8 @@ static void answers_are_records(int peer)
 		bool ours = (header[2] << 8 | header[3]) == 0;
 		HOLDS(header[0] == 1 && (header[1] == END || header[1] == VALUES || header[1] == UNKNOWN));
 		HOLDS(ours == (header[1] != END) && len + header[6] <= sizeof content);
-		HOLDS(recv(peer, content, len + header[6], MSG_DONTWAIT | MSG_WAITALL) == (ssize_t)(len + header[6]));
+		len += header[6];
+		HOLDS(len == 0 || recv(peer, content, len, MSG_DONTWAIT | MSG_WAITALL) == (ssize_t)len);
 	}
 }
 
