@@ -20,6 +20,7 @@ export const TABLE = {
   programs_replaced: { ways: [], trace: 0 },
   web_child_killed: { ways: RESPONDER_GONE, trace: 3 },
   backends_ended: { ways: DATABASE_AWAY, trace: 3 },
+  commits_unanswered: { ways: DATABASE_AWAY, trace: 3 },
   backend_killed: { ways: DATABASE_AWAY, trace: 3 },
   database_stopped: { ways: DATABASE_AWAY, trace: 3 },
   keys_down: { ways: [], trace: 0 },
@@ -82,9 +83,12 @@ export class Faults {
     const workers = () => stack.responders().filter((process) => !process.leads);
     const parents = () => stack.responders().filter((process) => process.leads);
     const send = (list, name) => list.forEach((process) => stack.signal(process, name));
-    const database = (name) => ({ pid: Number(stack.values.DATABASE_PID), born: stack.all().find(({ pid }) => pid === Number(stack.values.DATABASE_PID))?.born, name });
+    // Past a database that may be away at this moment.
+    const insist = async (text) => {
+      while (!(await stack.query(text).then(() => true, () => false))) await pause(100);
+    };
     const stopped = async (name) => {
-      const postmaster = database();
+      const postmaster = stack.all().find(({ pid }) => pid === Number(stack.values.DATABASE_PID));
       stack.signal(postmaster, name);
       while (stack.all().some(({ pid, born }) => pid === postmaster.pid && born === postmaster.born)) await pause(20);
       await pause(random.below(2000));
@@ -97,6 +101,17 @@ export class Faults {
       // Apache's threads live in one child; mod_fcgid's manager is another, and has children itself.
       ...(lighttpd ? [] : [[1, "web_child_killed", async () => send(stack.children(Number(stack.values.WEB_PID)).filter((child) => !stack.children(child.pid).length), "SIGKILL")]]),
       [4, "backends_ended", async () => send(some(stack.backends(), 4), "SIGTERM")],
+      // Commits wait for a standby that there is not, and end, done but without an answer, with their backend. At any other
+      // time a backend that ends takes its transaction along, but for some microseconds.
+      [3, "commits_unanswered", async () => {
+        await insist("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+        await insist("SELECT pg_reload_conf()");
+        await pause(200 + random.below(500));
+        send(stack.backends(), "SIGTERM");
+        await insist("ALTER SYSTEM RESET synchronous_standby_names");
+        await insist("SELECT pg_reload_conf()");
+        await insist("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+      }],
       [1, "backend_killed", async () => send(some(stack.backends(), 1), "SIGKILL")],
       [2, "database_stopped", () => stopped("SIGQUIT")],
       [1, "database_stopped", () => stopped("SIGINT")],
