@@ -11,7 +11,7 @@
 
 #include "support/api.h"
 #include "support/auth_folder.h"
-#include "support/auth_server.h"
+#include "support/certificate.h"
 #include "support/http.h"
 
 TestSuite(vhost, .fini = api_end, .timeout = 120);
@@ -70,16 +70,18 @@ static struct apache apache_start(void)
 	int tls_port = free_port();
 	const char *place = apache.folder.path;
 	const char *file = ask_format("%s/apache.conf", place);
-	auth_server_make_certificate("127.0.0.1", ask_format("%s/fullchain.pem", place),
-	                             ask_format("%s/privkey.pem", place));
+	struct certificate certificate =
+	        certificate_make(place, "todo", &(struct certificate_ask){.names = "DNS:todo.example.com"});
 	auth_folder_write(&apache.folder, "apache.conf", view_of(frame(&apache, tls_port)), 0600);
 	cr_assert_not_null(getcwd(here, sizeof here));
-	cr_assert_eq(system(ask_format("sed -e 's,[*]:80>,127.0.0.1:%d>,; s,[*]:443>,127.0.0.1:%d>,'"
-	                               " -e 's,/etc/letsencrypt/live/todo.example.com,%s,'"
-	                               " -e 's,/etc/todo-fcgi/apache,%s/apache,; s,/usr/local/lib/todo-fcgi,%s/build,'"
-	                               " -e 's,/var/www/todo,%s/frontend/public,' apache/vhost.conf.sample >>'%s'",
-	                               apache.port, tls_port, place, here, here, here, file)),
-	             0);
+	cr_assert_eq(
+	        system(ask_format(
+	                "sed -e 's,[*]:80>,127.0.0.1:%d>,; s,[*]:443>,127.0.0.1:%d>,'"
+	                " -e 's,/etc/letsencrypt/live/.*/fullchain.pem,%s,; s,/etc/letsencrypt/live/.*/privkey.pem,%s,'"
+	                " -e 's,/etc/todo-fcgi/apache,%s/apache,; s,/usr/local/lib/todo-fcgi,%s/build,'"
+	                " -e 's,/var/www/todo,%s/frontend/public,' apache/vhost.conf.sample >>'%s'",
+	                apache.port, tls_port, certificate.file, certificate.key, here, here, here, file)),
+	        0);
 	apache.pid = fork();
 	cr_assert_geq(apache.pid, 0);
 	if (apache.pid == 0) {
