@@ -108,7 +108,7 @@ void response_write_head(const struct response *response, struct buf *head)
 	              "X-Content-Type-Options: nosniff\r\n"
 	              "X-Frame-Options: DENY\r\n"
 	              "Referrer-Policy: no-referrer\r\n"
-	              "Content-Security-Policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"
+	              "Content-Security-Policy: default-src 'none'\r\n"
 	              "Cache-Control: no-store\r\n"
 	              "Vary: Origin\r\n");
 	for (size_t i = 0; i < response->header_count; i++)

@@ -292,7 +292,7 @@ static void check_responder(struct check *check, int line)
 	        {VIEW("X-Content-Type-Options"), VIEW("nosniff")},
 	        {VIEW("X-Frame-Options"), VIEW("DENY")},
 	        {VIEW("Referrer-Policy"), VIEW("no-referrer")},
-	        {VIEW("Content-Security-Policy"), VIEW("default-src 'none'; base-uri 'none'; frame-ancestors 'none'")},
+	        {VIEW("Content-Security-Policy"), VIEW("default-src 'none'")},
 	        {VIEW("Cache-Control"), VIEW("no-store")},
 	        {VIEW("Vary"), VIEW("Origin")},
 	        {VIEW("Access-Control-Allow-Credentials"), ABSENT},

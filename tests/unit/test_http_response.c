@@ -49,7 +49,7 @@ Test(http_response, writes_the_head_of_a_document)
 	                 "X-Content-Type-Options: nosniff\r\n"
 	                 "X-Frame-Options: DENY\r\n"
 	                 "Referrer-Policy: no-referrer\r\n"
-	                 "Content-Security-Policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"
+	                 "Content-Security-Policy: default-src 'none'\r\n"
 	                 "Cache-Control: no-store\r\n"
 	                 "Vary: Origin\r\n"
 	                 "X-Request-Id: abc\r\n"
