@@ -256,6 +256,14 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 		connection_serve(app, program, &stop, &wire, fd);
 		close(fd);
 	}
+	/* mod_fcgid gives each process a socket of its own and may choose this one until
+	 * it is closed, so that comes before all other tidying up: once refused, it turns
+	 * to another process. */
+	if (stop_wanted && connection_take(&open, &fd) == TAKEN) {
+		connection_serve(app, program, &stop, &wire, fd);
+		close(fd);
+	}
+	close(LISTENER);
 	wire_destroy(&wire);
 	return taken != TAKEN_BROKEN;
 }

@@ -47,14 +47,14 @@ static bool wait_for(const struct wire *wire, short events, int64_t *left, const
 	struct pollfd polled = {.fd = wire->fd, .events = events};
 	int count = 0;
 	while (count == 0 && *left > 0) {
+		if (stop && *stop->wanted && *left > WIRE_STOP_TIME)
+			*left = WIRE_STOP_TIME;
 		int64_t began = clock_monotonic();
 		const struct timespec time = {*left / CLOCK_SECOND, (*left % CLOCK_SECOND) * 1000};
 		count = ppoll(&polled, 1, &time, stop ? stop->open : NULL);
 		*left -= clock_monotonic() - began;
 		if (count < 0 && errno == EINTR)
 			count = 0;
-		if (stop && *stop->wanted && *left > WIRE_STOP_TIME)
-			*left = WIRE_STOP_TIME;
 	}
 	return count > 0;
 }

@@ -74,6 +74,24 @@ Test(workers, a_stop_signal_lets_the_request_in_hand_finish)
 	}
 }
 
+/* mod_fcgid gives each process a socket of its own: nobody else would answer it. */
+Test(workers, a_stop_signal_leaves_no_request_behind_in_the_queue)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	struct buf bytes = buf_make(64 * 1024);
+	struct ask ask = {.target = "/auth/me", .token = api_token("anna")};
+	ask_write(&ask, &bytes);
+	int in_hand = hold(auth);
+	int queued = fastcgi_connect(responder_socket(auth));
+	cr_assert(queued >= 0 && fastcgi_send(queued, buf_view(&bytes)));
+	buf_destroy(&bytes);
+	kill(responder_pid(auth), SIGTERM);
+	expect_answer(in_hand);
+	cr_expect_eq(responder_answer(queued, false)->status, 200);
+	close(queued);
+	cr_expect_eq(responder_wait(auth), 0);
+}
+
 static bool has_ended(void *context)
 {
 	return kill(*(pid_t *)context, 0) != 0 && errno == ESRCH;

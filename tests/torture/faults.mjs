@@ -19,6 +19,10 @@ export const TABLE = {
   parent_killed: { ways: RESPONDER_GONE, trace: 3 },
   programs_replaced: { ways: [], trace: 0 },
   web_child_killed: { ways: RESPONDER_GONE, trace: 3 },
+  // Apache's graceful restart.
+  web_replaced: { ways: [], trace: 0 },
+  // mod_fcgid's: a new one starts new processes, and those of the old one serve nobody any more.
+  manager_killed: { ways: RESPONDER_GONE, trace: 3 },
   backends_ended: { ways: DATABASE_AWAY, trace: 3 },
   commits_unanswered: { ways: DATABASE_AWAY, trace: 3 },
   backend_killed: { ways: DATABASE_AWAY, trace: 3 },
@@ -100,6 +104,8 @@ export class Faults {
       ...(fcgid ? [] : [[1, "programs_replaced", async () => send(parents(), "SIGHUP")]]),
       // Apache's threads live in one child; mod_fcgid's manager is another, and has children itself.
       ...(lighttpd ? [] : [[1, "web_child_killed", async () => send(stack.children(Number(stack.values.WEB_PID)).filter((child) => !stack.children(child.pid).length), "SIGKILL")]]),
+      ...(lighttpd ? [] : [[2, "web_replaced", async () => send(stack.all().filter(({ pid }) => pid === Number(stack.values.WEB_PID)), "SIGUSR1")]]),
+      ...(fcgid ? [[1, "manager_killed", async () => send(stack.children(Number(stack.values.WEB_PID)).filter((child) => stack.children(child.pid).length), "SIGKILL")]] : []),
       [4, "backends_ended", async () => send(some(stack.backends(), 4), "SIGTERM")],
       // Commits wait for a standby that there is not, and end, done but without an answer, with their backend. At any other
       // time a backend that ends takes its transaction along, but for some microseconds.

@@ -129,8 +129,12 @@ function measure() {
   };
 }
 
-function leftovers(before, after) {
+function leftovers(before, after, counts) {
   const found = [];
+  const families = new Set([...stack.responders(), ...stack.children(Number(stack.values.WEB_PID))].map(({ pid }) => pid));
+  for (const { pid, parent, program, leads } of stack.responders()) {
+    if (!leads && !families.has(parent) && !counts.manager_killed) found.push(`${program} ${pid} has lost its parent`);
+  }
   for (const [program, size] of Object.entries(after.memory)) {
     if (size > (before.memory[program] ?? size) + MEMORY_GAIN) found.push(`${program} has grown from ${before.memory[program]} to ${size} KiB`);
   }
@@ -202,7 +206,7 @@ async function main() {
   const rows = await verify(users);
   const after = measure();
   say(`after ${JSON.stringify(after)}; ${rows} tasks, all as acknowledged`);
-  const found = leftovers(before, after);
+  const found = leftovers(before, after, faults.counts);
   if (found.length) throw new Violation(found.join("\n"));
 }
 
