@@ -53,9 +53,14 @@ async function main() {
   await stack.run("up");
   await fill();
   await load(3); // so that what is started at need has been
+  const before = stack.memory();
   const found = await load(Number(options.seconds));
   const rate = Math.round(found.requests / found.seconds);
   console.log(`${options.server}: ${found.requests} requests by ${options.connections} connections, ${rate}/s, p50 ${found.p50} ms, p99 ${found.p99} ms, longest ${found.most} ms`);
+  const after = stack.memory();
+  console.log(`${options.server}: KiB of a process before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
+  const grown = Stack.grown(before, after);
+  if (grown.length) throw new Error(grown.join("\n"));
   const { connect, read, write, timeout, status } = found;
   if (connect + read + write + timeout + status > 0) throw new Error(`errors: ${JSON.stringify({ connect, read, write, timeout, status })}`);
 }

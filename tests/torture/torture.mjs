@@ -16,9 +16,6 @@ const THINK_MAX = 300; // milliseconds between two operations of a client
 // How long a write whose answer is missing may still be under way: the most that a statement is given, and the time to
 // come to it.
 const SETTLE_TIME = (DATABASE_TIMEOUT + 5) * 1000;
-// What a responder may have gained, in KiB: libpq and the answer's buffer keep the room that the longest answer took, here
-// some 30 tasks, and libc's allocator its slack. A leak of 100 bytes a request is above it after 10,000 requests.
-const MEMORY_GAIN = 1024;
 const STATE_FILES = /^(shared-.*|machine\.key|jwks-.*\.copy|.*\.lock|ready)$/;
 
 const { values: options } = parseArgs({
@@ -119,11 +116,9 @@ async function work(client) {
 
 function measure() {
   const responders = stack.responders();
-  const memory = {};
-  for (const { pid, program, leads } of responders) if (!leads) (memory[program] ??= []).push(stack.memory(pid));
   return {
     count: responders.length,
-    memory: Object.fromEntries(Object.entries(memory).sort().map(([program, list]) => [program, Math.round(list.reduce((sum, value) => sum + value) / list.length)])),
+    memory: stack.memory(),
     descriptors: Math.max(...responders.map(({ pid }) => stack.descriptors(pid).length)),
     backends: stack.backends().length,
   };
@@ -135,9 +130,7 @@ function leftovers(before, after, counts) {
   for (const { pid, parent, program, leads } of stack.responders()) {
     if (!leads && !families.has(parent) && !counts.manager_killed) found.push(`${program} ${pid} has lost its parent`);
   }
-  for (const [program, size] of Object.entries(after.memory)) {
-    if (size > (before.memory[program] ?? size) + MEMORY_GAIN) found.push(`${program} has grown from ${before.memory[program]} to ${size} KiB`);
-  }
+  found.push(...Stack.grown(before.memory, after.memory));
   // Two more than ever before: the connection to the database and a lock may be held at one moment and not at the other.
   if (after.descriptors > before.descriptors + 2) found.push(`a responder has ${after.descriptors} descriptors, ${before.descriptors} before`);
   if (after.backends > after.count) found.push(`${after.backends} connections to the database of ${after.count} processes`);
