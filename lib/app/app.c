@@ -246,8 +246,18 @@ static app_step *const chain[] = {
         step_preflight, step_route, step_credential, step_owner, step_query, step_accept, step_conditions, step_body,
 };
 
+/* An authorizer is asked about a credential and nothing else. A preflight brings none, and is refused: whom the guarded
+ * application answers from elsewhere is not known here. */
+static enum outcome authorizer_run(struct exchange *x)
+{
+	enum outcome outcome = app_bearer(x);
+	return outcome == OUTCOME_OK ? x->program->authorize(x) : outcome;
+}
+
 static enum outcome chain_run(struct exchange *x)
 {
+	if (x->program->authorize)
+		return authorizer_run(x);
 	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
 		enum outcome outcome = chain[i](x);
 		if (outcome != OUTCOME_OK || x->response->status != 0)

@@ -75,6 +75,7 @@ struct app_program {
 	bool uses_database;
 	app_handler *conditions; /* judges If-Match and If-None-Match before a body is read; NULL: not at all */
 	app_handler *handlers[ROUTE_COUNT]; /* for each of its rows in routes.def */
+	app_handler *authorize; /* an authorizer's, behind a good credential for any path; NULL: a responder */
 };
 
 /* The whole life of a program; what main() returns. Settings are read before

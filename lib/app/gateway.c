@@ -248,7 +248,7 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 		return false;
 	stop_signals_open(&open);
 	const struct wire_stop stop = {&open, &stop_wanted};
-	wire_init(&wire);
+	wire_init(&wire, program->authorize ? WIRE_AUTHORIZER : WIRE_RESPONDER);
 	while (taken != TAKEN_BROKEN && wait_for_connection(&open)) {
 		taken = connection_take(&open, &fd);
 		if (taken != TAKEN)

@@ -45,6 +45,10 @@ int app_main(const struct app_program *program)
 	gateway_block_stop_signals();
 	bool trial = workers_is_trial();
 	bool cgi = !trial && gateway_is_cgi();
+	if (cgi && program->authorize) {
+		BUF_LIT(&error, "an authorizer needs FastCGI: plain CGI has no such role");
+		return refuse(&error);
+	}
 	if (!config_workers(environ, &workers, &error))
 		return refuse(&error);
 	/* Once before the fork, so that a bad setting stops the whole program and not

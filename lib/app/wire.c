@@ -9,7 +9,7 @@
 #include "base/clock.h"
 
 /* §8 */
-enum { VERSION = 1, MANAGEMENT = 0, BODY = 8, ROLE_RESPONDER = 1 };
+enum { VERSION = 1, MANAGEMENT = 0, BODY = 8 };
 enum type {
 	BEGIN_REQUEST = 1,
 	END_REQUEST = 3,
@@ -27,8 +27,9 @@ enum { MANAGEMENT_MAX = 1024, ANSWER_MAX = 64 };
 
 _Static_assert(WIRE_HEADER == 8 && BODY == 8, "the specification's sizes");
 
-void wire_init(struct wire *wire)
+void wire_init(struct wire *wire, enum wire_role role)
 {
+	wire->role = role;
 	wire->parameters = buf_make(WIRE_PARAMETERS_MAX);
 	wire->in_wipe = 0;
 	wire->out_wipe = 0;
@@ -168,6 +169,7 @@ static void record_close(struct wire *wire, size_t *ret)
 
 bool wire_write(struct wire *wire, struct view bytes)
 {
+	wire->answered = true;
 	while (bytes.len > 0 && !wire->cut) {
 		size_t room = WIRE_RECORD_MAX - wire->out_len;
 		size_t len = bytes.len < room ? bytes.len : room;
@@ -183,14 +185,20 @@ bool wire_write(struct wire *wire, struct view bytes)
 	return !wire->cut;
 }
 
-void wire_finish(struct wire *wire)
+static void finish(struct wire *wire, enum status status)
 {
 	size_t size = 0;
 	if (wire->out_len > 0)
 		record_close(wire, &size);
 	header_write(wire->out + size, STDOUT, wire->request, 0, 0);
-	end_write(wire->out + size + WIRE_HEADER, wire->request, COMPLETE);
+	end_write(wire->out + size + WIRE_HEADER, wire->request, status);
 	(void)send_all(wire, (struct view){wire->out, size + 2 * WIRE_HEADER + BODY});
+}
+
+void wire_finish(struct wire *wire)
+{
+	if (wire->answered)
+		finish(wire, COMPLETE);
 }
 
 /* ---- names and values (§3.4) ---- */
@@ -296,6 +304,14 @@ static bool management_answer(struct wire *wire, unsigned char type, const struc
 	return send_all(wire, (struct view){answer, sizeof answer});
 }
 
+/* The end alone would say it (§5.5); but see wire_finish(). */
+static void role_refuse(struct wire *wire, unsigned int request)
+{
+	wire->request = request;
+	if (wire_write(wire, VIEW("Status: 500 Internal Server Error\r\n\r\n")))
+		finish(wire, UNKNOWN_ROLE);
+}
+
 static bool request_begin(struct wire *wire, unsigned int request, const struct wire_stop *stop)
 {
 	unsigned char body[BODY];
@@ -305,8 +321,8 @@ static bool request_begin(struct wire *wire, unsigned int request, const struct 
 	wire->content = 0;
 	if (wire->begun)
 		return end_send(wire, request, CANNOT_MULTIPLEX);
-	if ((body[0] << 8 | body[1]) != ROLE_RESPONDER) {
-		(void)end_send(wire, request, UNKNOWN_ROLE);
+	if ((body[0] << 8 | body[1]) != (int)wire->role) {
+		role_refuse(wire, request);
 		return false;
 	}
 	wire->begun = true;
@@ -367,7 +383,8 @@ bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_st
 	wire->receiving = timeout;
 	wire->sending = timeout;
 	wire->begun = false;
-	wire->body_ended = false;
+	wire->body_ended = wire->role == WIRE_AUTHORIZER;
+	wire->answered = false;
 	wire->cut = false;
 	wire->indexed = 0;
 	wire->unindexed = ABSENT;

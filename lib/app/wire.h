@@ -1,4 +1,4 @@
-/* The wire: one FastCGI request on one connection, the responder's side (FastCGI
+/* The wire: one FastCGI request on one connection, the program's side (FastCGI
  * Specification 1.0).
  *
  * Whoever reaches the socket may send anything, or nothing: memory and the time
@@ -33,12 +33,20 @@ struct wire_stop {
 	const volatile sig_atomic_t *wanted; /* set by their handler */
 };
 
+/* What the program is asked as (§6, §8). */
+enum wire_role {
+	WIRE_RESPONDER = 1,
+	WIRE_AUTHORIZER = 2, /* without a body (§6.3) */
+};
+
 /* Belongs to one process and is used again and again; some 80 KiB. */
 struct wire {
+	enum wire_role role;
 	int fd;
 	bool begun;
 	bool body_ended;
-	bool cut; /* nothing more can be sent */
+	bool answered; /* some of an answer has been written */
+	bool cut;      /* nothing more can be sent */
 	unsigned int request;
 	int64_t timeout;
 	int64_t receiving; /* microseconds that the peer may still take */
@@ -61,8 +69,8 @@ struct wire {
 	char out[WIRE_HEADER + WIRE_RECORD_MAX + WIRE_TAIL];
 };
 
-/* To be called once for each struct wire. */
-void wire_init(struct wire *wire);
+/* To be called once for each struct wire. Who asks for another role is answered 500. */
+void wire_init(struct wire *wire, enum wire_role role);
 void wire_destroy(struct wire *wire);
 
 /* Reads the beginning and the parameters of the request that comes on `fd`, which
@@ -81,7 +89,9 @@ CHECKED bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret);
 /* Bytes of the answer; they leave in large pieces. False: nobody takes them. */
 CHECKED bool wire_write(struct wire *wire, struct view bytes);
 
-/* Sends what is left of the answer, and the request's end. */
+/* Sends what is left of the answer, and the request's end. Without an answer it has
+ * none either: lighttpd takes a request that ends in order for one that an
+ * authorizer lets through, if nothing was said of it. */
 void wire_finish(struct wire *wire);
 
 /* Forgets the request and wipes what it left. */

@@ -104,13 +104,14 @@ void response_write_head(const struct response *response, struct buf *head)
 	buf_add_u64(head, (uint64_t)response->status);
 	buf_add_char(head, ' ');
 	buf_add(head, reason_phrase(response->status));
-	BUF_LIT(head, "\r\n"
-	              "X-Content-Type-Options: nosniff\r\n"
-	              "X-Frame-Options: DENY\r\n"
-	              "Referrer-Policy: no-referrer\r\n"
-	              "Content-Security-Policy: default-src 'none'\r\n"
-	              "Cache-Control: no-store\r\n"
-	              "Vary: Origin\r\n");
+	BUF_LIT(head, "\r\n");
+	if (!response->bare)
+		BUF_LIT(head, "X-Content-Type-Options: nosniff\r\n"
+		              "X-Frame-Options: DENY\r\n"
+		              "Referrer-Policy: no-referrer\r\n"
+		              "Content-Security-Policy: default-src 'none'\r\n"
+		              "Cache-Control: no-store\r\n"
+		              "Vary: Origin\r\n");
 	for (size_t i = 0; i < response->header_count; i++)
 		header_write(head, response->headers[i].name, response->headers[i].value);
 	if (response_body_len(response) > 0) {

@@ -19,6 +19,7 @@ struct header {
 
 struct response {
 	int status; /* 0: nothing answered yet */
+	bool bare;  /* its head is the status and its own headers, and nothing else */
 	struct header headers[RESPONSE_HEADERS_MAX];
 	size_t header_count;
 	struct view content_type; /* of the body, where there is one */

@@ -4,7 +4,8 @@
 
 #include "http/request.h"
 
-enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS, PROGRAM_ACCOUNT };
+/* The last has no rows: an authorizer is asked about other applications' paths. */
+enum program { PROGRAM_HEALTH, PROGRAM_AUTH, PROGRAM_TASKS, PROGRAM_ACCOUNT, PROGRAM_AUTHORIZER };
 enum route_guard { GUARD_PUBLIC, GUARD_BEARER, GUARD_OWNER, GUARD_OPERATOR };
 enum route_body { BODY_NONE, BODY_JSON, BODY_MAY, BODY_PATCH };
 

@@ -89,7 +89,7 @@ static void serve(void)
 	sigset_t mask;
 	sigprocmask(SIG_BLOCK, NULL, &mask);
 	const struct wire_stop stop = {&mask, &never};
-	wire_init(&wire);
+	wire_init(&wire, WIRE_RESPONDER);
 	for (int fd; (fd = accept(STDIN_FILENO, NULL, NULL)) >= 0; close(fd)) {
 		if (wire_begin(&wire, fd, 60 * CLOCK_SECOND, &stop)) {
 			const struct answer *answer = answer_to(wire_parameter(&wire, VIEW("REQUEST_URI")));

@@ -1,11 +1,9 @@
 /* The sample of a virtual host, as it is but for its names and places, in an Apache of its own. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,21 +11,11 @@
 #include "support/auth_folder.h"
 #include "support/certificate.h"
 #include "support/http.h"
+#include "support/web_server.h"
 
 TestSuite(vhost, .fini = api_end, .timeout = 120);
 
 #define MODULES "/usr/lib/apache2/modules/mod_"
-
-static int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&
-	          getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
 
 struct apache {
 	struct auth_folder folder;
@@ -66,8 +54,8 @@ static bool answers(void *context)
 static struct apache apache_start(void)
 {
 	char here[512];
-	struct apache apache = {.folder = auth_folder_make(), .port = free_port()};
-	int tls_port = free_port();
+	struct apache apache = {.folder = auth_folder_make(), .port = web_server_free_port()};
+	int tls_port = web_server_free_port();
 	const char *place = apache.folder.path;
 	const char *file = ask_format("%s/apache.conf", place);
 	struct certificate certificate =

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "fuzz/fuzz.h"
 
-enum { SOCKET_HOLDS = 64 * 1024, BEGIN = 1, END = 3, PARAMS = 4, VALUES = 10, UNKNOWN = 11 };
+enum { SOCKET_HOLDS = 64 * 1024, BEGIN = 1, END = 3, PARAMS = 4, STDOUT = 6, VALUES = 10, UNKNOWN = 11 };
 
 /* A new connection on which that was sent and nothing more will come. */
 static void connection(struct view bytes, int pair[2])
@@ -21,7 +21,7 @@ static void connection(struct view bytes, int pair[2])
 	shutdown(pair[1], SHUT_WR);
 }
 
-/* Only ends of requests that are none of ours, values, and types not known. */
+/* Only answers to requests that are none of ours and their ends, values, and types not known. */
 static void answers_are_records(int peer)
 {
 	unsigned char header[8];
@@ -29,8 +29,9 @@ static void answers_are_records(int peer)
 	while (recv(peer, header, sizeof header, MSG_DONTWAIT | MSG_WAITALL) == sizeof header) {
 		size_t len = (size_t)header[4] << 8 | header[5];
 		bool ours = (header[2] << 8 | header[3]) == 0;
-		HOLDS(header[0] == 1 && (header[1] == END || header[1] == VALUES || header[1] == UNKNOWN));
-		HOLDS(ours == (header[1] != END) && len + header[6] <= sizeof content);
+		bool of_request = header[1] == STDOUT || header[1] == END;
+		HOLDS(header[0] == 1 && (of_request || header[1] == VALUES || header[1] == UNKNOWN));
+		HOLDS(ours != of_request && len + header[6] <= sizeof content);
 		len += header[6];
 		HOLDS(len == 0 || recv(peer, content, len, MSG_DONTWAIT | MSG_WAITALL) == (ssize_t)len);
 	}
@@ -56,7 +57,7 @@ static void comes_back(const struct wire *first)
 	}
 	add(&anew, PARAMS, VIEW(""));
 	connection(buf_view(&anew), pair);
-	wire_init(&again);
+	wire_init(&again, WIRE_RESPONDER);
 	HOLDS(wire_begin(&again, pair[0], CLOCK_SECOND, NULL));
 	HOLDS(view_equal(buf_view(&again.parameters), buf_view(&first->parameters)));
 	struct view value = wire_parameter(first, VIEW("REQUEST_URI"));
@@ -78,7 +79,7 @@ void fuzz_one(struct view input)
 	if (input.len > SOCKET_HOLDS)
 		return;
 	connection(input, pair);
-	wire_init(&wire);
+	wire_init(&wire, WIRE_RESPONDER);
 	if (wire_begin(&wire, pair[0], CLOCK_SECOND, NULL)) {
 		comes_back(&wire);
 		bool good = true;

@@ -1,4 +1,4 @@
-/* All programs of the build at once, and a request for each row of routes.def. */
+/* All programs of the build that have rows, and a request for each row of routes.def. */
 #ifndef SUPPORT_PROGRAMS_H
 #define SUPPORT_PROGRAMS_H
 

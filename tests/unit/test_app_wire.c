@@ -31,7 +31,7 @@ static void setup(void)
 	here = pair[0];
 	there = pair[1];
 	sent = buf_make(BYTES_MAX);
-	wire_init(&wire);
+	wire_init(&wire, WIRE_RESPONDER);
 	peer = 0;
 }
 
@@ -500,17 +500,39 @@ Test(wire, takes_one_request_and_says_so_to_others)
 	expect_silence();
 }
 
-Test(wire, is_a_responder_and_nothing_else)
+/* lighttpd takes a request that ends without a word for one that an authorizer lets through: whoever has named a
+ * responder as one is answered. */
+Test(wire, answers_who_asks_for_another_role_that_this_is_an_error)
 {
-	static const int roles[] = {0, AUTHORIZER, 3, 200};
-	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-		buf_reset(&sent, BYTES_MAX);
-		begin(1, roles[i]);
-		cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
-		cr_expect_not(begins(), "%d", roles[i]);
-		expect_record(BYTES("\1\3\0\1\0\10\0\0\0\0\0\0\3\0\0\0"));
-		wire_end(&wire);
+	static const int roles[] = {0, RESPONDER, AUTHORIZER, 3, 200};
+	for (enum wire_role mine = WIRE_RESPONDER; mine <= WIRE_AUTHORIZER; mine++) {
+		wire.role = mine;
+		for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+			if (roles[i] == (int)mine)
+				continue;
+			buf_reset(&sent, BYTES_MAX);
+			begin(1, roles[i]);
+			cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+			cr_expect_not(begins(), "%d", roles[i]);
+			expect_record(BYTES("\1\6\0\1\0\45\3\0Status: 500 Internal Server Error\r\n\r\n\0\0\0"));
+			expect_record(BYTES("\1\6\0\1\0\0\0\0"));
+			expect_record(BYTES("\1\3\0\1\0\10\0\0\0\0\0\0\3\0\0\0"));
+			wire_end(&wire);
+		}
 	}
+}
+
+/* Web servers need not send it an empty one, either (§6.3). */
+Test(wire, an_authorizer_waits_for_no_body)
+{
+	wire.role = WIRE_AUTHORIZER;
+	begin(1, AUTHORIZER);
+	parameter("REQUEST_METHOD", "PUT");
+	record(FASTCGI_PARAMS, VIEW(""));
+	cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+	cr_assert(begins());
+	expect_parameter("REQUEST_METHOD", "PUT");
+	expect_body("");
 }
 
 /* ---- the answer ---- */
@@ -530,7 +552,7 @@ static void read_answer(void)
 
 Test(wire, an_answer_of_any_size_arrives_whole)
 {
-	static const size_t sizes[] = {0, 1, 7, 8, WIRE_RECORD_MAX - 1, WIRE_RECORD_MAX, WIRE_RECORD_MAX + 1, 1000000};
+	static const size_t sizes[] = {1, 7, 8, WIRE_RECORD_MAX - 1, WIRE_RECORD_MAX, WIRE_RECORD_MAX + 1, 1000000};
 	char *bytes = malloc(1000000);
 	for (size_t i = 0; i < 1000000; i++)
 		bytes[i] = (char)(i * 31 % 251);
@@ -567,6 +589,15 @@ Test(wire, a_small_answer_is_one_piece)
 	expect_silence();
 	wire_finish(&wire);
 	cr_expect_eq(recv(there, got, sizeof got, 0), 8 + 17 + 7 + 8 + 16);
+}
+
+Test(wire, does_not_end_in_order_what_has_no_answer)
+{
+	request("");
+	deliver();
+	cr_assert(begins());
+	wire_finish(&wire);
+	expect_silence();
 }
 
 Test(wire, says_when_nobody_takes_the_answer)

@@ -86,7 +86,7 @@ static void expect_of_wire(const struct form *form, struct view bytes, const cha
 	size_t got = 1;
 	int server;
 	int fd = connection(bytes, &server);
-	wire_init(&wire);
+	wire_init(&wire, WIRE_RESPONDER);
 	cr_assert(wire_begin(&wire, fd, 20 * CLOCK_SECOND, NULL), "%s", form->what);
 	for (unsigned int n = 0; n < PARAMETERS; n++) {
 		parameter_of(form, n, name, value);

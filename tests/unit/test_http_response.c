@@ -44,18 +44,17 @@ Test(http_response, writes_the_head_of_a_document)
 	response.content_type = VIEW("application/json");
 	BUF_LIT(&response.body, "{\"a\":1}");
 	response_header(&response, VIEW("X-Request-Id"), VIEW("abc"));
-	cr_expect_str_eq(written(),
-	                 "Status: 200 OK\r\n"
-	                 "X-Content-Type-Options: nosniff\r\n"
-	                 "X-Frame-Options: DENY\r\n"
-	                 "Referrer-Policy: no-referrer\r\n"
-	                 "Content-Security-Policy: default-src 'none'\r\n"
-	                 "Cache-Control: no-store\r\n"
-	                 "Vary: Origin\r\n"
-	                 "X-Request-Id: abc\r\n"
-	                 "Content-Type: application/json\r\n"
-	                 "Content-Length: 7\r\n"
-	                 "\r\n");
+	cr_expect_str_eq(written(), "Status: 200 OK\r\n"
+	                            "X-Content-Type-Options: nosniff\r\n"
+	                            "X-Frame-Options: DENY\r\n"
+	                            "Referrer-Policy: no-referrer\r\n"
+	                            "Content-Security-Policy: default-src 'none'\r\n"
+	                            "Cache-Control: no-store\r\n"
+	                            "Vary: Origin\r\n"
+	                            "X-Request-Id: abc\r\n"
+	                            "Content-Type: application/json\r\n"
+	                            "Content-Length: 7\r\n"
+	                            "\r\n");
 }
 
 Test(http_response, gives_an_answer_without_content_neither_type_nor_length)
