@@ -27,6 +27,22 @@ static void on_stop(int signal)
 	stop_wanted = 1;
 }
 
+/* Whoever starts the program anew takes a socket that still listens for another
+ * program's and starts none: lighttpd 1.4.69 does so, and when the last worker
+ * goes there is nobody. So this one stops listening at once, whatever it does. */
+static void on_orphaned(int signal)
+{
+	int before = errno;
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	(void)signal;
+	stop_wanted = 1;
+	if (nothing < 0 || dup2(nothing, LISTENER) < 0)
+		close(LISTENER);
+	if (nothing >= 0)
+		close(nothing);
+	errno = before;
+}
+
 static void stop_signals(sigset_t *ret)
 {
 	sigemptyset(ret);
@@ -57,6 +73,9 @@ void gateway_block_stop_signals(void)
 	for (int signal = 1; signal < NSIG; signal++)
 		if (sigismember(&set, signal) == 1)
 			sigaction(signal, &action, NULL);
+	struct sigaction orphaned = {.sa_handler = on_orphaned, .sa_flags = SA_RESTART};
+	sigemptyset(&orphaned.sa_mask);
+	sigaction(GATEWAY_ORPHANED, &orphaned, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A limit for files is a full disk, no reason to die. */
 	signal(SIGXFSZ, SIG_IGN);

@@ -3,6 +3,8 @@
 #ifndef APP_GATEWAY_H
 #define APP_GATEWAY_H
 
+#include <signal.h>
+
 #include "app/app.h"
 
 /* Gives closed descriptors 0 to 2 to /dev/null, before anything else is opened:
@@ -23,8 +25,12 @@ void gateway_serve_cgi(struct app *app, const struct app_program *program);
  * between a check and a wait. False: the socket failed. */
 CHECKED bool gateway_serve_fastcgi(struct app *app, const struct app_program *program);
 
+/* Tells a worker that its parent is gone: it no longer listens from that instant,
+ * finishes its request, and ends. Never blocked. */
+enum { GATEWAY_ORPHANED = SIGUSR2 };
+
 /* The signals that stop a worker: TERM, INT, HUP, USR1. Blocks them, and gives
- * them a handler that only ends a wait. */
+ * them a handler that only ends a wait; GATEWAY_ORPHANED gets one, too. */
 void gateway_block_stop_signals(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/gateway.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -43,9 +44,9 @@ static bool worker_start(struct crew *crew, struct worker *worker)
 	pid_t pid = fork();
 	if (pid == 0) {
 		/* A worker without its parent would live on unseen. */
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		prctl(PR_SET_PDEATHSIG, GATEWAY_ORPHANED);
 		if (getppid() != parent)
-			raise(SIGTERM);
+			raise(GATEWAY_ORPHANED);
 		return true;
 	}
 	if (pid < 0) {

@@ -193,6 +193,26 @@ Test(workers, none_outlives_its_parent)
 		until(has_ended, &pids[i], "the orphan has ended");
 }
 
+static bool refuses_connections(void *context)
+{
+	int fd = fastcgi_connect(responder_socket(context));
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+/* A web server that starts the program anew takes a socket that still listens for
+ * somebody else's program. The request is finished all the same. */
+Test(workers, none_listens_without_its_parent_even_with_a_request_in_hand)
+{
+	struct responder *auth = start("auth", "WORKERS=3");
+	int fd = hold(auth);
+	kill(responder_pid(auth), SIGKILL);
+	cr_expect_eq(responder_wait(auth), RESPONDER_BY_SIGNAL + SIGKILL);
+	until(refuses_connections, auth, "nobody listens");
+	expect_answer(fd);
+}
+
 /* ---- a new binary ---- */
 
 static void copy_file(const char *from, const char *to)
