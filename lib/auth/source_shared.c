@@ -281,6 +281,9 @@ bool source_shared_update(struct source *base, int64_t now, enum source_need nee
 	struct source_shared *source = (struct source_shared *)base;
 	bool is_new;
 
+	/* The clock was set back: how old the set is nobody knows. It is due, and its age counts from here. */
+	if (source->jwks && source->fetched_at > now + SLACK)
+		source->fetched_at = now - source->options.refresh;
 	if (may_ask(source, now, need))
 		renew(source, now, need, notes);
 	if (source->jwks && age(source->fetched_at, now) >= lifetime(&source->options)) {
