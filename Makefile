@@ -113,7 +113,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load
+.PHONY: test test-browser test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -127,6 +127,12 @@ test-api: build $(API_TESTS) ## responders over their socket, real PostgreSQL
 
 test-e2e: build $(E2E_TESTS) ## through both web servers, with real Better Auth
 	@bin/run-tests $(BUILD) e2e
+
+test-browser: ## the page in a real browser, on each web server (SERVER=name)
+	@bin/stack deps run browser
+	@$(MAKE) --no-print-directory build
+	@for server in $(or $(SERVER),lighttpd apache); do \
+		SERVER=$$server tests/support/npm-run browser page.test.mjs || exit 1; done
 
 test-fuzz: $(FUZZ_TARGETS) ## the corpora of the fuzz targets, replayed
 	@bin/run-tests $(BUILD) fuzz
