@@ -470,8 +470,8 @@ Test(wire, management_records_may_stand_anywhere_and_change_nothing)
 
 Test(wire, refuses_a_long_management_record)
 {
-	char *much = calloc(1, 1025);
-	add(1, GET_VALUES, 0, (struct view){much, 1025}, 0);
+	char *much = calloc(1, 1026);
+	add(1, GET_VALUES, 0, (struct view){much, 1026}, 0);
 	request("");
 	deliver();
 	cr_expect_not(begins());
