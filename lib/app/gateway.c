@@ -277,8 +277,10 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 	}
 	/* mod_fcgid gives each process a socket of its own and may choose this one until
 	 * it is closed, so that comes before all other tidying up: once refused, it turns
-	 * to another process. */
-	if (stop_wanted && connection_take(&open, &fd) == TAKEN) {
+	 * to another process. Looked at first, since the socket may block by now: systemd
+	 * sets it so when it runs a reload's command. */
+	struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
+	if (stop_wanted && poll(&listener, 1, 0) > 0 && connection_take(&open, &fd) == TAKEN) {
 		connection_serve(app, program, &stop, &wire, fd);
 		close(fd);
 	}
