@@ -166,6 +166,31 @@ load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (
 	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
 		node tests/load/load.mjs --server $$server --seconds $(or $(SECS),60) || exit 1; done
 
+# ---- to take along ----
+
+# Libraries find one another by the path of the program that loads them, which a RUNPATH would not let them.
+DIST_LINK := -s -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
+DIST_PROGRAMS := $(patsubst cgi-bin/%.c,build/dist/programs/cgi-bin/%.fcgi,$(wildcard cgi-bin/*.c)) \
+	$(patsubst bin/%.c,build/dist/programs/bin/%,$(wildcard bin/*.c))
+
+.PHONY: dist test-dist
+dist: ## a tarball for a home directory on shared hosting, with its libraries
+	@bin/stack deps run
+	@$(MAKE) --no-print-directory $(DIST_PROGRAMS)
+	@bin/make-dist
+
+build/dist/programs/cgi-bin/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libtodo.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(DIST_LINK) $^ $(LDLIBS) -o $@
+
+build/dist/programs/bin/%: $(BUILD)/bin/%.o $(TOOL_OBJECTS) $(BUILD)/libtodo.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(DIST_LINK) $^ $(LDLIBS) -ljwt -o $@
+
+test-dist: ## that tarball in a bare Debian with nothing but Apache, by an ordinary user's .htaccess; as root
+	@bin/stack deps run dist
+	@tests/dist/test-dist
+
 # ---- measure ----
 
 .PHONY: bench bench-growth check-cost
@@ -222,7 +247,7 @@ format: ## lay out the C code
 	@clang-format -i $(C_FILES) $(H_FILES)
 
 clean: ## remove what was built; a running stack's data stays
-	rm -rf build/release build/debug build/asan build/coverage build/fuzz
+	rm -rf build/release build/debug build/asan build/coverage build/fuzz build/dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
