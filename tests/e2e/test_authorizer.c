@@ -41,7 +41,7 @@ static const char *place_of(const struct guarded *guarded)
 	return guarded->server.folder.path;
 }
 
-static void write_content(const struct guarded *guarded)
+static void write_content(const struct guarded *guarded, const char *program)
 {
 	const char *const folders[] = {"programs", "www", "www/members", "run", "state"};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
@@ -55,7 +55,7 @@ static void write_content(const struct guarded *guarded)
 	           ask_format("BETTER_AUTH_SECRET=" API_SECRET "\nBETTER_AUTH_URL=" API_ORIGIN
 	                      "\nAUTH_COOKIE=1\nSTATE_DIR=%s/state\n",
 	                      place_of(guarded)));
-	cr_assert_eq(system(ask_format("cp '%s' '%s'", responder_program("authorizer"), guarded->program)), 0);
+	cr_assert_eq(system(ask_format("cp '%s' '%s'", responder_program(program), guarded->program)), 0);
 }
 
 /* A sample with the places and limits of this test, behind what the test's configuration says. */
@@ -92,12 +92,13 @@ static const char *apache_frame(const struct guarded *guarded)
 	                  text, place, place, place, place, place);
 }
 
-static struct guarded guarded_start(int kind)
+/* With that program for the authorizer. */
+static struct guarded guarded_by(const char *program, int kind)
 {
 	struct guarded guarded = {.server = web_server_make()};
 	const char *place = guarded.server.folder.path;
 	guarded.program = ask_format("%s/programs/authorizer.fcgi", place);
-	write_content(&guarded);
+	write_content(&guarded, program);
 	if (kind == LIGHTTPD) {
 		write_configuration(&guarded, "lighttpd.conf",
 		                    ask_format("server.modules = ( \"mod_fastcgi\" )\nserver.bind = \"127.0.0.1\"\n"
@@ -116,6 +117,11 @@ static struct guarded guarded_start(int kind)
 		                                                        ask_format("%s/apache.conf", place), NULL});
 	}
 	return guarded;
+}
+
+static struct guarded guarded_start(int kind)
+{
+	return guarded_by("authorizer", kind);
 }
 
 /* ---- asking ---- */
@@ -397,15 +403,22 @@ ON_BOTH_SERVERS(lets_nobody_in_when_it_is_dead_silent_or_full)
 		end_kept_out(&crowd[i], "silent");
 	each_process(&guarded, SIGKILL);
 
-	/* One that can't be started, and one that is something else. */
+	/* One that can't be started. */
 	cr_assert_eq(rename(guarded.program, ask_format("%s.away", guarded.program)), 0);
 	each_process(&guarded, SIGKILL);
 	until(none_runs, ask_keep(view_of(guarded.program)), "no authorizer runs");
 	begin(&guarded, &crowd[0]);
 	end_kept_out(&crowd[0], "missing");
-	cr_assert_eq(system(ask_format("cp '%s' '%s'", responder_program("auth"), guarded.program)), 0);
-	begin(&guarded, &crowd[0]);
-	end_kept_out(&crowd[0], "a responder in its place");
+	web_server_stop(&guarded.server);
+}
+
+/* lighttpd takes a request that ends without a status for one that is let in, and a role that a program does not have
+ * is a request that ends: whoever wrote the wrong name let everybody in. */
+ON_BOTH_SERVERS(a_responder_in_its_place_lets_nobody_in)
+{
+	struct guarded guarded = guarded_by("auth", kind);
+	expect_kept_out(get(&guarded, NOTES, NULL), "nobody");
+	expect_kept_out(get(&guarded, NOTES, api_token("anna")), "anna");
 	web_server_stop(&guarded.server);
 }
 
