@@ -184,23 +184,10 @@ static void expect_user(struct seen seen, const char *body, const char *what)
 	cr_expect_str_eq(seen.body, body, "%s: %s", what, seen.body);
 }
 
-/* A test for each web server. */
-#define ON_BOTH_SERVERS(name)                    \
-	static void name(int kind);              \
-	Test(authorizer, name##_behind_apache)   \
-	{                                        \
-		name(APACHE);                    \
-	}                                        \
-	Test(authorizer, name##_behind_lighttpd) \
-	{                                        \
-		name(LIGHTTPD);                  \
-	}                                        \
-	static void name(int kind)
-
 #define NO_TOKEN "Bearer realm=\"todo\""
 #define BAD_TOKEN "Bearer realm=\"todo\", error=\"invalid_token\""
 
-ON_BOTH_SERVERS(lets_in_whom_the_token_names)
+static void lets_in_whom_the_token_names(int kind)
 {
 	const char *anna = api_token("anna");
 	struct guarded guarded = guarded_start(kind);
@@ -231,7 +218,17 @@ ON_BOTH_SERVERS(lets_in_whom_the_token_names)
 	web_server_stop(&guarded.server);
 }
 
-ON_BOTH_SERVERS(passes_method_and_body_on)
+Test(authorizer, lets_in_whom_the_token_names_behind_lighttpd)
+{
+	lets_in_whom_the_token_names(LIGHTTPD);
+}
+
+Test(authorizer, lets_in_whom_the_token_names_behind_apache)
+{
+	lets_in_whom_the_token_names(APACHE);
+}
+
+static void passes_method_and_body_on(int kind)
 {
 	const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
 	const char *anna = api_token("anna");
@@ -262,12 +259,22 @@ ON_BOTH_SERVERS(passes_method_and_body_on)
 	web_server_stop(&guarded.server);
 }
 
+Test(authorizer, passes_method_and_body_on_behind_lighttpd)
+{
+	passes_method_and_body_on(LIGHTTPD);
+}
+
+Test(authorizer, passes_method_and_body_on_behind_apache)
+{
+	passes_method_and_body_on(APACHE);
+}
+
 /* None of these names begins with what a web server puts before a header's. */
 static const char forged[] =
         "Variable-TODO_USER: eve\r\nVariable_TODO_USER: eve\r\nTODO_USER: eve\r\nTodo-User: eve\r\n"
         "Todo_User: eve\r\nHTTP_TODO_USER: eve\r\nREDIRECT_TODO_USER: eve\r\nREMOTE_USER: eve\r\n";
 
-ON_BOTH_SERVERS(a_client_cannot_say_who_it_is)
+static void a_client_cannot_say_who_it_is(int kind)
 {
 	struct attack attack;
 	struct guarded guarded = guarded_start(kind);
@@ -311,6 +318,16 @@ ON_BOTH_SERVERS(a_client_cannot_say_who_it_is)
 	web_server_stop(&guarded.server);
 }
 
+Test(authorizer, a_client_cannot_say_who_it_is_behind_lighttpd)
+{
+	a_client_cannot_say_who_it_is(LIGHTTPD);
+}
+
+Test(authorizer, a_client_cannot_say_who_it_is_behind_apache)
+{
+	a_client_cannot_say_who_it_is(APACHE);
+}
+
 static const char *session(const char *user, int64_t from_now)
 {
 	int64_t end = clock_now() / CLOCK_SECOND + from_now;
@@ -322,7 +339,7 @@ static const char *session(const char *user, int64_t from_now)
 	                               text, user, user, end - 1000, end));
 }
 
-ON_BOTH_SERVERS(takes_a_cookie_and_changes_nothing_for_another_site)
+static void takes_a_cookie_and_changes_nothing_for_another_site(int kind)
 {
 	struct guarded guarded = guarded_start(kind);
 	const char *good = ask_format("Cookie: " COOKIE "=%s\r\n", session("anna", 300));
@@ -342,6 +359,16 @@ ON_BOTH_SERVERS(takes_a_cookie_and_changes_nothing_for_another_site)
 	request.token = api_token("berta");
 	expect_user(ask(&guarded, &request), "berta|{}", "a token beside a cookie");
 	web_server_stop(&guarded.server);
+}
+
+Test(authorizer, takes_a_cookie_and_changes_nothing_for_another_site_behind_lighttpd)
+{
+	takes_a_cookie_and_changes_nothing_for_another_site(LIGHTTPD);
+}
+
+Test(authorizer, takes_a_cookie_and_changes_nothing_for_another_site_behind_apache)
+{
+	takes_a_cookie_and_changes_nothing_for_another_site(APACHE);
 }
 
 /* ---- faults: nobody is let in because nobody could be asked ---- */
@@ -379,7 +406,7 @@ static void end_kept_out(struct http *http, const char *what)
 	http_close(http);
 }
 
-ON_BOTH_SERVERS(lets_nobody_in_when_it_is_dead_silent_or_full)
+static void lets_nobody_in_when_it_is_dead_silent_or_full(int kind)
 {
 	struct http crowd[3];
 	struct guarded guarded = guarded_start(kind);
@@ -412,14 +439,34 @@ ON_BOTH_SERVERS(lets_nobody_in_when_it_is_dead_silent_or_full)
 	web_server_stop(&guarded.server);
 }
 
+Test(authorizer, lets_nobody_in_when_it_is_dead_silent_or_full_behind_lighttpd)
+{
+	lets_nobody_in_when_it_is_dead_silent_or_full(LIGHTTPD);
+}
+
+Test(authorizer, lets_nobody_in_when_it_is_dead_silent_or_full_behind_apache)
+{
+	lets_nobody_in_when_it_is_dead_silent_or_full(APACHE);
+}
+
 /* lighttpd takes a request that ends without a status for one that is let in, and a role that a program does not have
  * is a request that ends: whoever wrote the wrong name let everybody in. */
-ON_BOTH_SERVERS(a_responder_in_its_place_lets_nobody_in)
+static void a_responder_in_its_place_lets_nobody_in(int kind)
 {
 	struct guarded guarded = guarded_by("auth", kind);
 	expect_kept_out(get(&guarded, NOTES, NULL), "nobody");
 	expect_kept_out(get(&guarded, NOTES, api_token("anna")), "anna");
 	web_server_stop(&guarded.server);
+}
+
+Test(authorizer, a_responder_in_its_place_lets_nobody_in_behind_lighttpd)
+{
+	a_responder_in_its_place_lets_nobody_in(LIGHTTPD);
+}
+
+Test(authorizer, a_responder_in_its_place_lets_nobody_in_behind_apache)
+{
+	a_responder_in_its_place_lets_nobody_in(APACHE);
 }
 
 /* A connection that waits, or -1: there is no room. */

@@ -58,11 +58,23 @@ static const char *found(const char *lines)
 }
 
 /* A line of a forged token, as the tests with real servers see it. */
-#define LINE(client, reason)                                                                                \
-	"{\"time\":\"2026-01-31T08:00:00.000000Z\",\"level\":\"info\",\"program\":\"auth\",\"pid\":4711,"   \
-	"\"request_id\":\"0123456789abcdef0123456789abcdef\",\"client_request_id\":null,\"trace_id\":null," \
-	"\"method\":\"GET\",\"route\":\"/auth/me\",\"status\":401,\"user\":null,\"client\":\"" client "\"," \
+#define LINE_OF(program, route, client, reason)                                                                  \
+	"{\"time\":\"2026-01-31T08:00:00.000000Z\",\"level\":\"info\",\"program\":\"" program "\",\"pid\":4711," \
+	"\"request_id\":\"0123456789abcdef0123456789abcdef\",\"client_request_id\":null,\"trace_id\":null,"      \
+	"\"method\":\"GET\",\"route\":\"" route "\",\"status\":401,\"user\":null,\"client\":\"" client "\","     \
 	"\"reason\":\"" reason "\",\"total_us\":187,\"verification_us\":83,\"database_us\":0}"
+#define LINE(client, reason) LINE_OF("auth", "/auth/me", client, reason)
+
+Test(fail2ban, lines_of_every_program_count)
+{
+	cr_expect_str_eq(
+	        found(LINE_OF("tasks", "/api/{user_id}/tasks", "192.0.2.1", "bad_signature") "\n" LINE_OF(
+	                "account", "/api/{user_id}", "192.0.2.2",
+	                "bad_signature") "\n" LINE_OF("health", "/metrics", "192.0.2.3",
+	                                              "bad_signature") "\n" LINE_OF("authorizer", "-", "192.0.2.4",
+	                                                                            "bad_signature") "\n"),
+	        "192.0.2.1\n192.0.2.2\n192.0.2.3\n192.0.2.4\n");
+}
 
 Test(fail2ban, no_reason_counts_but_those_of_a_forgery)
 {
