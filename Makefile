@@ -215,10 +215,10 @@ C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c bin/ctl/*.c tests/*/*.c)
 H_FILES = $(wildcard lib/*/*.h bin/ctl/*.h tests/*/*.h)
 SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
 
-.PHONY: check check-layers check-security check-headers lint format clean
+.PHONY: check check-layers check-security check-docs check-headers lint format clean
 check: ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
 	@bin/stack deps run test lint
-	@$(MAKE) --no-print-directory check-layers check-security check-headers
+	@$(MAKE) --no-print-directory check-layers check-security check-docs check-headers
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
 	@for file in $(C_FILES); do \
 		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; bin/*) warnings="-Ibin $(WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
@@ -230,6 +230,9 @@ check-layers:
 
 check-security: ## docs/security.md names no test that is gone, and no requirement without one or a reason
 	@bin/check-security
+
+check-docs: ## docs/operations.md has every error code, and no document points at a file that is gone
+	@bin/check-docs
 
 check-headers:
 	@for file in $(H_FILES); do \
