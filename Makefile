@@ -132,7 +132,7 @@ test-browser: ## the page in a real browser, on each web server (SERVER=name)
 	@bin/stack deps run browser
 	@$(MAKE) --no-print-directory build
 	@for server in $(or $(SERVER),lighttpd apache); do \
-		SERVER=$$server tests/support/npm-run browser page.test.mjs || exit 1; done
+		for test in page docs; do SERVER=$$server timeout 600 tests/support/npm-run browser $$test.test.mjs || exit 1; done; done
 
 test-fuzz: $(FUZZ_TARGETS) ## the corpora of the fuzz targets, replayed
 	@bin/run-tests $(BUILD) fuzz

@@ -26,7 +26,7 @@ issuer_install() {
         (
             flock 8
             [[ ! -e $target/installed ]] || exit 0
-            say 'installing Better Auth (npm ci)'
+            say 'installing Better Auth and the page of the API (npm ci)'
             rm -rf "$BASE/frontend"
             mkdir -p "$target"
             cp "$ROOT/frontend/package.json" "$ROOT/frontend/package-lock.json" "$ROOT/frontend/.npmrc" "$target/"
@@ -40,6 +40,12 @@ issuer_install() {
         ) 8>"$BASE/frontend.lock"
     fi
     ln -sfn "$target/node_modules" "$STACK_HOME/frontend/node_modules"
+}
+
+# The API's description, to be read and tried in a browser: of the same packages, so it is there where Better Auth is.
+docs_make() {
+    node "$STACK_HOME/frontend/docs.mjs" "$ROOT/docs/openapi.yaml" "$STACK_HOME/www" || fail 'the pages of the API cannot be made'
+    chmod -R go-w,a+rX "$STACK_HOME/www"
 }
 
 issuer_answers() { record_gone issuer || [[ -s $DATA/issuer.port ]]; }

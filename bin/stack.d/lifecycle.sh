@@ -10,7 +10,7 @@ stack_parameters() {
             printf '%s=%s\n' "$name" "${!name-}"
         done
         cd "$ROOT" || exit
-        find "build/$MODE" sql apache lighttpd frontend bin/stack bin/stack.d \
+        find "build/$MODE" sql apache lighttpd frontend docs/openapi.yaml bin/stack bin/stack.d \
             -name node_modules -prune -o -type f ! -path 'build/*.[ado]' ! -path 'build/*/tests/*' -print0 \
             | sort -z | xargs -0 sha256sum
     } | sha256sum
@@ -188,7 +188,10 @@ stack_up() {
     ! given DATABASE_URL TODO_DATABASE_URL || OWN_DATABASE=
     APP_DATABASE_URL='' OWN_OWNER_DATABASE_URL='' OWN_ISSUER_DATABASE_URL=''
     stack_keys
-    [[ $KEYS != issuer ]] || issuer_install
+    if [[ $KEYS == issuer ]]; then
+        issuer_install
+        docs_make
+    fi
     if [[ $OWN_DATABASE ]]; then
         APP_DATABASE_URL=$(database_url todo_app "$PASSWORD_APP")
         OWN_OWNER_DATABASE_URL=$(database_url todo_owner "$PASSWORD_OWNER")

@@ -59,7 +59,7 @@ async function expired(page, token) {
   }
 }
 
-describe(`the page behind ${site.server}`, () => {
+describe(`the page behind ${site.server}`, { timeout: 300000 }, () => {
   withUser("keeps two users in two browsers apart", async ({ page, email }) => {
     await add(page, "Mine alone");
     const other = await site.person();
