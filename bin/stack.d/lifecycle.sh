@@ -10,7 +10,7 @@ stack_parameters() {
             printf '%s=%s\n' "$name" "${!name-}"
         done
         cd "$ROOT" || exit
-        find "build/$MODE" sql apache lighttpd frontend docs/openapi.yaml bin/stack bin/stack.d \
+        find "build/$MODE" sql apache lighttpd frontend docs/openapi.yaml bin/nginx bin/stack bin/stack.d \
             -name node_modules -prune -o -type f ! -path 'build/*.[ado]' ! -path 'build/*/tests/*' -print0 \
             | sort -z | xargs -0 sha256sum
     } | sha256sum
@@ -36,7 +36,7 @@ stack_stage() {
     cp "$ROOT/build/$MODE/cgi-bin/"*.fcgi "$STACK_HOME/programs/cgi-bin/"
     # What else the build folder holds are objects, not programs.
     find "$ROOT/build/$MODE/bin" -maxdepth 1 -type f -perm -u+x -exec cp -t "$STACK_HOME/programs/bin" {} + 2>/dev/null || true
-    cp -R "$ROOT/apache" "$ROOT/lighttpd" "$STACK_HOME/conf/"
+    cp -R "$ROOT/apache" "$ROOT/lighttpd" "$ROOT/bin/nginx" "$STACK_HOME/conf/"
     cp -R "$ROOT/sql/." "$STACK_HOME/sql/"
     cp -R "$ROOT/frontend/public/." "$STACK_HOME/www/"
     cp -R "$ROOT/frontend/errors/." "$STACK_HOME/errors/"
@@ -155,8 +155,8 @@ stack_up() {
     SERVER=${SERVER:-lighttpd}
     MODE=${MODE:-release}
     case $SERVER in
-        lighttpd | lighttpd-cgi | apache | apache-proxy | apache-cgi | none) ;;
-        *) fail 'SERVER is lighttpd, apache, apache-proxy, lighttpd-cgi, apache-cgi or none' ;;
+        lighttpd | lighttpd-cgi | apache | apache-proxy | apache-cgi | nginx | none) ;;
+        *) fail 'SERVER is lighttpd, apache, apache-proxy, lighttpd-cgi, apache-cgi, nginx or none' ;;
     esac
     [[ ${PORT:-0} =~ ^[0-9]{1,5}$ && $((10#${PORT:-0})) -lt 65536 ]] || fail 'PORT is no port'
     for program in cgi-bin/tasks.fcgi cgi-bin/auth.fcgi cgi-bin/account.fcgi cgi-bin/health.fcgi; do

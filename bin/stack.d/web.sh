@@ -42,7 +42,31 @@ web_start() {
             spawn web "${common[@]}" WEB_PROCESSES="${WEB_PROCESSES:-16}" \
                 apache2 -D FOREGROUND "${server[@]}" -f "$STACK_HOME/conf/apache/server.conf"
             ;;
+        nginx)
+            responders_start
+            nginx_configure "$port"
+            # What it says before it has read its configuration would go to a file of the system's.
+            spawn web "${common[@]}" nginx -e stderr -c "$DATA/web/nginx/nginx.conf"
+            ;;
     esac
+}
+
+# nginx_configure PORT: nginx knows no environment, so what differs from the sample is put into a copy of it.
+nginx_configure() {
+    local from=$STACK_HOME/conf/nginx to=$DATA/web/nginx file
+    as_user mkdir -p "$to"
+    for file in "$from"/*; do
+        file=${file##*/}
+        sed -e "s,/usr/local/share/todo-fcgi/nginx,$to," -e "s,/usr/local/share/todo-fcgi/errors,$STACK_HOME/errors," \
+            -e "s,/run/todo-fcgi/,$DATA/web/," -e "s,/var/www/todo,$STACK_HOME/www," -e "s,/var/lib/nginx/,$to/," \
+            -e "s,/run/nginx.pid,$to/pid," -e "s,/var/log/nginx/error.log,stderr," \
+            -e "s,127.0.0.1:8080,127.0.0.1:$1," -e "s,127.0.0.1:3000,127.0.0.1:${PORT_OF_ISSUER:-0}," \
+            "$from/$file" | {
+            [[ $file == nginx.conf.sample ]] || exec cat
+            printf 'daemon off;\n'
+            if [[ $KEYS == issuer ]]; then sed '/^user /d'; else sed '/^user /d; /issuer\.conf;/d'; fi
+        } | as_user_write "$to/${file%.sample}"
+    done
 }
 
 # responders_start: the programs as a service manager would start them, each on a socket that it is given.
@@ -123,6 +147,7 @@ web_stop() {
     local pid
     case ${SERVER_RUNNING-} in
         apache*) record_stop web WINCH TERM ;;
+        nginx) record_stop web QUIT TERM ;;
         *) record_stop web INT TERM ;;
     esac
     responders_stop

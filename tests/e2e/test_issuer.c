@@ -236,6 +236,7 @@ static void journey(const char *server, const char *alg)
 
 JOURNEY(eddsa, lighttpd, "EdDSA")
 JOURNEY(eddsa, apache, "EdDSA")
+JOURNEY(eddsa, nginx, "EdDSA")
 JOURNEY(es256, lighttpd, "ES256")
 JOURNEY(es256, apache, "ES256")
 JOURNEY(es512, lighttpd, "ES512")
@@ -272,7 +273,7 @@ static void keeps_paths_apart(const char *name, const char *server)
 	expect_answered_by_responder("/api/Auth/tasks", true, 401);
 	expect_answered_by_responder("/api/a/tasks", true, 401);
 	expect_answered_by_responder("/auth/jwks", true, 404);
-	/* Both servers look at a path without its dots; a responder looks at what was sent. */
+	/* The servers look at a path without its dots; a responder looks at what was sent. */
 	expect_answered_by_responder("/api/auth/../a/tasks", true, 404);
 	expect_answered_by_responder("/api/auth/%2e%2e/a/tasks", true, 404);
 
@@ -299,6 +300,11 @@ Test(issuer, has_api_auth_and_nothing_else_through_lighttpd)
 Test(issuer, has_api_auth_and_nothing_else_through_apache)
 {
 	keeps_paths_apart("issuer-a-paths", "SERVER=apache");
+}
+
+Test(issuer, has_api_auth_and_nothing_else_through_nginx)
+{
+	keeps_paths_apart("issuer-n-paths", "SERVER=nginx");
 }
 
 /* ---- what Better Auth signs that is no access token ---- */

@@ -260,6 +260,11 @@ Test(probes, apache_proxy)
 	ask_all("apache-proxy", "probes-ap");
 }
 
+Test(probes, nginx)
+{
+	ask_all("nginx", "probes-n");
+}
+
 Test(probes, apache_plain_cgi)
 {
 	ask_all("apache-cgi", "probes-acgi");
