@@ -67,10 +67,13 @@ FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_% $(if $(filter fuzz,$(MODE)),tests/
 	$(addprefix tests/support/,auth_config.c buffers.c issuer.c)
 FUZZ_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(FUZZ_SHARED))
 
-.PHONY: build tests help
+.PHONY: build tests man help
 build: $(PROGRAMS) $(TOOLS) ## build the responders and todoctl (MODE=release|debug|asan|coverage)
 
 tests: $(UNIT_TESTS) $(API_TESTS) $(E2E_TESTS) $(FUZZ_TARGETS) ## build all test programs
+
+man: $(TOOLS) ## write the man pages to build/man
+	@bin/make-man $(BUILD)/bin/todoctl
 
 $(BUILD)/libtodo.a: $(LIB_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
@@ -215,11 +218,11 @@ C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c bin/ctl/*.c tests/*/*.c)
 H_FILES = $(wildcard lib/*/*.h bin/ctl/*.h tests/*/*.h)
 SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
 
-.PHONY: check check-layers check-security check-docs check-headers lint format clean
+.PHONY: check check-layers check-security check-docs check-man check-headers lint format clean
 check: ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang
 	@bin/stack deps run test lint
 	@$(MAKE) --no-print-directory check-layers check-security check-docs check-headers
-	@$(MAKE) --no-print-directory build tests WERROR=-Werror
+	@$(MAKE) --no-print-directory build tests check-man WERROR=-Werror
 	@for file in $(C_FILES); do \
 		case $$file in tests/*) warnings="-Itests $(TEST_WARNINGS)";; bin/*) warnings="-Ibin $(WARNINGS)";; *) warnings="$(WARNINGS)";; esac; \
 		clang $(CPPFLAGS) $$warnings -std=c17 -Werror -fsyntax-only $$file || exit 1; done
@@ -233,6 +236,9 @@ check-security: ## docs/security.md names no test that is gone, and no requireme
 
 check-docs: ## docs/operations.md has every error code, and no document points at a file that is gone
 	@bin/check-docs
+
+check-man: man ## the man pages are clean to mandoc
+	@mandoc -T lint -W warning build/man/*
 
 check-headers:
 	@for file in $(H_FILES); do \
