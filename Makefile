@@ -171,6 +171,12 @@ load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (
 
 # ---- to take along ----
 
+PREFIX ?= /usr/local
+
+.PHONY: install
+install: build ## onto this system (PREFIX=/usr/local, DESTDIR=); settings are yours, see docs/operations.md
+	@bin/make-install $(BUILD) '$(DESTDIR)' '$(PREFIX)'
+
 # Libraries find one another by the path of the program that loads them, which a RUNPATH would not let them.
 DIST_LINK := -s -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
 DIST_PROGRAMS := $(patsubst cgi-bin/%.c,build/dist/programs/cgi-bin/%.fcgi,$(wildcard cgi-bin/*.c)) \

@@ -66,7 +66,7 @@ static struct apache apache_start(void)
 	        system(ask_format(
 	                "sed -e 's,[*]:80>,127.0.0.1:%d>,; s,[*]:443>,127.0.0.1:%d>,'"
 	                " -e 's,/etc/letsencrypt/live/.*/fullchain.pem,%s,; s,/etc/letsencrypt/live/.*/privkey.pem,%s,'"
-	                " -e 's,/etc/todo-fcgi/apache,%s/apache,; s,/usr/local/lib/todo-fcgi,%s/build,'"
+	                " -e 's,/usr/local/share/todo-fcgi/apache,%s/apache,; s,/usr/local/lib/todo-fcgi,%s/build,'"
 	                " -e 's,/var/www/todo,%s/frontend/public,' apache/vhost.conf.sample >>'%s'",
 	                apache.port, tls_port, certificate.file, certificate.key, here, here, here, file)),
 	        0);
