@@ -174,7 +174,7 @@ load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (
 PREFIX ?= /usr/local
 
 .PHONY: install
-install: build ## onto this system (PREFIX=/usr/local, DESTDIR=); settings are yours, see docs/operations.md
+install: build man ## onto this system (PREFIX=/usr/local, DESTDIR=); settings are yours, see docs/operations.md
 	@bin/make-install $(BUILD) '$(DESTDIR)' '$(PREFIX)'
 
 # Libraries find one another by the path of the program that loads them, which a RUNPATH would not let them.
