@@ -3,9 +3,7 @@
 #include "base/seal.h"
 #include "ctl/ctl.h"
 
-#ifndef TODO_VERSION
 #define TODO_VERSION "0.1.0"
-#endif
 
 enum { HELP_MAX = 256 * 1024 };
 

@@ -37,7 +37,8 @@ static void follow(void)
 	               build, build, build, folder));
 	run(ask_format("mkdir -p build/openapi && ln -s \"$PWD/build/openapi\" %s/build/openapi", folder));
 	run(ask_format("node tests/support/follow.mjs %s", folder));
-	run(ask_format("make --no-print-directory -C %s MODE=%s WERROR=-Werror %s/cgi-bin/auth.fcgi >%s/log 2>&1 || "
+	run(ask_format("env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -C %s MODE=%s WERROR=-Werror "
+	               "%s/cgi-bin/auth.fcgi >%s/log 2>&1 || "
 	               "{ cat %s/log; exit 1; }",
 	               folder, mode, build, folder, folder));
 }
