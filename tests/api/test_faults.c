@@ -518,6 +518,20 @@ Test(faults, a_schema_of_another_version_is_named_by_ready)
 	expect_ready(health, 503, "database_schema");
 }
 
+/* docs/operations.md, "Upgrades": the old programs between a new schema and the new programs. */
+Test(faults, a_connection_from_before_a_new_schema_serves_on_and_a_new_one_does_not)
+{
+	const char *database = api_name("faults");
+	const char *url = api_database(database);
+	struct responder *old = responder_start("tasks", api_settings_for(url));
+	struct responder *late = responder_start("tasks", api_settings_for(url));
+	cr_expect_eq(api_ask(old, "GET", LIST, NULL)->status, 200);
+	postgres_run("todo_owner", database, "UPDATE todo.schema_version SET version = version + 1");
+	cr_expect_eq(api_ask(old, "GET", LIST, NULL)->status, 200);
+	cr_expect_eq(api_ask(old, "POST", LIST, api_task("one", ""))->status, 201);
+	expect_try_again(api_ask(late, "GET", LIST, NULL), 503, "database_schema", "a new connection");
+}
+
 Test(faults, ready_tells_nothing_but_which_part_failed)
 {
 	const char *const more[] = {
