@@ -15,7 +15,13 @@
 #include "support/http.h"
 #include "support/web_server.h"
 
-TestSuite(authorizer, .fini = api_end, .timeout = 300);
+static void teardown(void)
+{
+	web_server_end();
+	api_end();
+}
+
+TestSuite(authorizer, .fini = teardown, .timeout = 300);
 
 #define MODULES "/usr/lib/apache2/modules/mod_"
 #define WHO "/members/who.php"

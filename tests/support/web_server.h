@@ -1,6 +1,6 @@
-/* A web server of a test's own, with a configuration of the test's, that runs as an ordinary user.
+/* A web server of a test's own, with a configuration of the test's, that runs as an ordinary user: one a test.
  *
- * It ends with the test, however that ends. */
+ * Say it once in a suite: .fini calls web_server_end(), so that nothing is left of a test that failed, either. */
 #ifndef SUPPORT_WEB_SERVER_H
 #define SUPPORT_WEB_SERVER_H
 
@@ -26,6 +26,9 @@ void web_server_stop(struct web_server *server);
 
 /* Processes that run that program; *out may be NULL with `max` 0. */
 size_t web_server_processes(const char *program, pid_t *out, size_t max);
+
+/* Does what web_server_stop() would have done, where a test did not come to it. */
+void web_server_end(void);
 
 /* A port of 127.0.0.1 that nobody listens on. */
 int web_server_free_port(void);
