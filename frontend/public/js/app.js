@@ -40,8 +40,11 @@ function showPlace(place) {
 // ---- coming and going ----
 
 async function start() {
+  const before = session.currentUser()?.id;
   try {
     const user = await session.resume();
+    // In another window somebody else has signed in: neither tasks nor a chance to undo may pass to them.
+    if (before && user && user.id !== before) leave("");
     if (user) await enter();
     else leave("");
   } catch (problem) {

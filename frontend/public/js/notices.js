@@ -26,7 +26,7 @@ export function notice(text, action) {
 
 export function clearNotices() { $("toasts").replaceChildren(); }
 
-let timer = 0, tries = 0, resume = null;
+let timer = 0, tries = 0, resume = null, reason = null;
 
 const banner = make("p", { className: "width" }, make("span"));
 const again = make("button", { type: "button", textContent: "Try now" });
@@ -38,6 +38,7 @@ export const isAway = () => resume !== null;
 // away(problem, back): shows the bar, asks from time to time whether the service is there again, and then calls `back`.
 export function away(problem, back) {
   resume = back;
+  reason = problem;
   say(banner.firstElementChild, `${navigator.onLine ? problem.message : "You are offline."} What you see may be old, and changes cannot be saved.`);
   if (!banner.isConnected) $("banner").append(banner);
   clearTimeout(timer);
@@ -50,7 +51,7 @@ async function attempt() {
   const back = resume;
   if (!back) return;
   if (!(await ready().catch(() => false))) {
-    if (resume === back) away({ message: banner.firstElementChild.textContent.split(". ")[0].concat(".") }, back);
+    if (resume === back) away(reason, back);
     return;
   }
   if (resume === back) {
