@@ -173,9 +173,18 @@ load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (
 
 PREFIX ?= /usr/local
 
-.PHONY: install
+.PHONY: install deb test-deb
 install: build man ## onto this system (PREFIX=/usr/local, DESTDIR=); settings are yours, see docs/operations.md
 	@bin/make-install $(BUILD) '$(DESTDIR)' '$(PREFIX)'
+
+deb: ## a Debian package, in build/
+	@bin/stack deps run deb
+	@$(MAKE) --no-print-directory build man
+	@bin/make-deb $(BUILD)
+
+test-deb: ## that package installed, upgraded under load, removed and purged in a bare Debian; as root
+	@bin/stack deps run deb
+	@tests/deb/test-deb
 
 # Libraries find one another by the path of the program that loads them, which a RUNPATH would not let them.
 DIST_LINK := -s -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
