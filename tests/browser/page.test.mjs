@@ -352,7 +352,7 @@ describe(`the page behind ${site.server}`, { timeout: 300000 }, () => {
     for (const cookie of await context.cookies()) assert.ok(cookie.httpOnly && !cookie.value.includes("eyJ"), cookie.name);
   });
 
-  withUser("leaves nothing of one user to the next, who signed in unheard", async ({ page }) => {
+  for (const how of ["its token is refused", "another window says so"]) withUser(`leaves nothing of one user to the next, when ${how}`, async ({ context, page }) => {
     await add(page, "Of the first user");
     await tick(page, "Of the first user");
     await told(page, "is done").waitFor();
@@ -361,8 +361,13 @@ describe(`the page behind ${site.server}`, { timeout: 300000 }, () => {
     await other.close();
     const answer = await page.request.post("/api/auth/sign-in/email", { data: { email, password: PASSWORD }, headers: { Origin: site.url } });
     assert.equal(answer.status(), 200);
-    await page.route("**/tasks/*", (route) => route.continue({ headers: { ...route.request().headers(), authorization: "Bearer refused" } }), { times: 1 });
-    await tick(page, "Of the first user");
+    if (how === "its token is refused") {
+      await page.route("**/tasks/*", (route) => route.continue({ headers: { ...route.request().headers(), authorization: "Bearer refused" } }), { times: 1 });
+      await tick(page, "Of the first user");
+    } else {
+      const second = await site.page(context);
+      await second.evaluate(() => new BroadcastChannel("session").postMessage("in"));
+    }
     await page.getByText("Nothing to do").waitFor();
     assert.equal(await page.locator(".toast").count(), 0);
     assert.equal(await page.locator("#list").innerText(), "");
