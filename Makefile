@@ -186,6 +186,11 @@ test-deb: ## that package installed, upgraded under load, removed and purged in 
 	@bin/stack deps run deb
 	@tests/deb/test-deb
 
+.PHONY: test-container
+test-container: ## the images of bin/container built, run by podman-compose, stopped under load; as root
+	@bin/stack deps container
+	@tests/container/test-container
+
 # Libraries find one another by the path of the program that loads them, which a RUNPATH would not let them.
 DIST_LINK := -s -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
 DIST_PROGRAMS := $(patsubst cgi-bin/%.c,build/dist/programs/cgi-bin/%.fcgi,$(wildcard cgi-bin/*.c)) \
@@ -231,7 +236,7 @@ check-cost: ## instructions of a request against those in tests/bench/cost.txt; 
 
 C_FILES = $(wildcard lib/*/*.c cgi-bin/*.c bin/*.c bin/ctl/*.c tests/*/*.c)
 H_FILES = $(wildcard lib/*/*.h bin/ctl/*.h tests/*/*.h)
-SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* .ci/run tests/*/* 2>/dev/null)
+SCRIPTS = $(shell grep -lE '^\#!.*(ba)?sh' bin/* bin/stack.d/* bin/container/* .ci/run tests/*/* 2>/dev/null)
 
 .PHONY: check check-layers check-security check-docs check-man check-headers lint format clean
 check: ## the house's rules: layers, headers that stand alone, no warnings with gcc and clang

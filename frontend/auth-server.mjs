@@ -1,6 +1,7 @@
 // The real Better Auth over PostgreSQL, as a small server of its own: the web server hands it everything below /api/auth/.
 //
-// Settings, all from the environment (one of ISSUER_PORT, ISSUER_SOCKET):
+// Settings, all from the environment (one of ISSUER_PORT, ISSUER_SOCKET); BETTER_AUTH_SECRET_FILE and
+// ISSUER_DATABASE_URL_FILE name files that hold those two:
 //   BETTER_AUTH_URL            public base URL of the web server; iss and aud of the tokens are its origin
 //   BETTER_AUTH_SECRET         Better Auth's secret
 //   ISSUER_DATABASE_URL        PostgreSQL, as the role that owns Better Auth's tables
@@ -17,7 +18,7 @@
 //   ISSUER_ERASE_URL           where the tasks are: lets users delete their account, whose tasks are erased first
 //   ISSUER_REQUEST_LOG         file that gets a line for each request: method and path
 import { createHmac } from "node:crypto";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { appendFile, rename, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { betterAuth } from "better-auth";
@@ -28,6 +29,17 @@ import pg from "pg";
 import { eraseBeforeDelete } from "./erase-before-delete.mjs";
 
 const env = process.env;
+
+for (const name of ["BETTER_AUTH_SECRET", "ISSUER_DATABASE_URL"]) {
+  const file = env[`${name}_FILE`];
+  if (!file) continue;
+  try {
+    env[name] = readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    console.error(`auth-server: ${name}_FILE: ${error.message}`);
+    process.exit(2);
+  }
+}
 
 function required(name) {
   if (!env[name]) {
