@@ -116,7 +116,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-browser test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load
+.PHONY: test test-browser test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load test-cluster
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -168,6 +168,11 @@ load: ## 1,000 connections of 1,000 users on 10,000 users' tasks, and no error (
 	@$(MAKE) --no-print-directory build
 	@for server in $(or $(SERVER),lighttpd apache apache-proxy); do \
 		node tests/load/load.mjs --server $$server --seconds $(or $(SECS),60) || exit 1; done
+
+test-cluster: ## a site of eight machines, on one: balancer, web servers, responders, a Patroni cluster; one after the other is killed under load (SEED=n)
+	@bin/stack deps run test cluster
+	@$(MAKE) --no-print-directory build
+	@node tests/cluster/cluster.mjs $(if $(SEED),--seed $(SEED))
 
 # ---- to take along ----
 

@@ -89,12 +89,13 @@ database_start() {
     fi
 }
 
-# Roles and database, until they once were made completely.
+# database_bootstrap [HOST PORT]: roles and database, until they once were made completely.
 database_bootstrap() {
+    local host=${1-$DATA/sock} port=${2-5432}
     [[ ! -e $DATA/bootstrapped ]] || return 0
     as_user env PGPASSWORD="$PASSWORD_SUPERUSER" PGDATABASE=postgres DATABASE_NAME=todo APP_ROLE=todo_app \
         OWNER_PASSWORD="$PASSWORD_OWNER" APP_PASSWORD="$PASSWORD_APP" BETTER_AUTH_PASSWORD="$PASSWORD_ISSUER" \
-        psql -X -q -h "$DATA/sock" -U postgres -f "$STACK_HOME/sql/bootstrap.sql" 2>&1 \
+        psql -X -q -h "$host" -p "$port" -U postgres -f "$STACK_HOME/sql/bootstrap.sql" 2>&1 \
         | as_user_write "$DATA/log/bootstrap.log" || {
         show_log bootstrap
         fail 'making the roles and the database failed'

@@ -50,6 +50,7 @@ Test(install, has_every_file_of_its_kind)
 	        {"apache/*.conf apache/*.sample", "share/todo-fcgi/apache/*"},
 	        {"lighttpd/*", "share/todo-fcgi/lighttpd/*"},
 	        {"bin/nginx/*", "share/todo-fcgi/nginx/*"},
+	        {"bin/cluster/*", "share/todo-fcgi/cluster/*"},
 	        {"bin/fail2ban/filter.d/*", "share/todo-fcgi/fail2ban/filter.d/*"},
 	        {"frontend/errors/*", "share/todo-fcgi/errors/*"},
 	        {"frontend/public/js/*", "share/todo-fcgi/www/js/*"},

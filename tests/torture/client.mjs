@@ -20,8 +20,8 @@ const compare = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 export class Client {
   constructor(world) {
-    Object.assign(this, world); // port, users, ids, keys, faults, random, settleTime, count
-    this.connection = new Connection(this.port);
+    Object.assign(this, world); // port (and host), users, ids, keys, faults, random, settleTime, count
+    this.connection = new Connection(this.port, this.host);
     this.made = 0;
   }
 
@@ -59,7 +59,9 @@ export class Client {
     if (ours && request.method === "HEAD") answer.json = { code: answer.status === 504 ? "database_timeout" : "database_unavailable" };
     const way = ours ? `${answer.status} ${answer.json?.code}` : `server ${answer.status}`;
     if (!this.faults.allows(way, answer.sent, answer.answered)) fail(`${way}: ${answer.body.toString().slice(0, 300)}`);
-    return { ...answer, way: ours && answer.json.code !== "outcome_unknown" ? "refused" : "unknown" };
+    if (!ours || answer.json.code === "outcome_unknown") return { ...answer, way: "unknown" };
+    if (answer.headers["retry-after"] === undefined) fail(`${way} without Retry-After`);
+    return { ...answer, way: "refused" };
   }
 
   headers(user, more) {

@@ -30,6 +30,10 @@ export const TABLE = {
   keys_down: { ways: [], trace: 0 },
   keys_slow: { ways: [], trace: 0 },
   keys_rotated: { ways: [], trace: 0 },
+  // Of a site of many machines (tests/cluster): what the dead one had begun is lost, and everything else goes on elsewhere.
+  app_killed: { ways: [...RESPONDER_GONE, ...DATABASE_AWAY], trace: 3 },
+  web_killed: { ways: RESPONDER_GONE, trace: 3 },
+  primary_killed: { ways: DATABASE_AWAY, trace: 3 },
 };
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -4,8 +4,9 @@ import http from "node:http";
 const PATIENCE = 100_000; // longer than any web server here lets a request last
 
 export class Connection {
-  constructor(port) {
+  constructor(port, host = "127.0.0.1") {
     this.port = port;
+    this.host = host;
     this.agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   }
 
@@ -20,7 +21,7 @@ export class Connection {
     const sent = performance.now();
     return new Promise((resolve) => {
       let answering = false;
-      const request = http.request({ host: "127.0.0.1", port: this.port, agent: this.agent, method, path, headers });
+      const request = http.request({ host: this.host, port: this.port, agent: this.agent, method, path, headers });
       const cut = (error) => resolve({ sent, answered: performance.now(), cut: error.code ?? error.message, reused: request.reusedSocket && !answering });
       request.setTimeout(PATIENCE, () => request.destroy(new Error("no answer")));
       request.on("error", cut);

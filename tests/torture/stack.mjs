@@ -27,20 +27,21 @@ function processOf(pid) {
 }
 
 export class Stack {
-  constructor(name, server, settings) {
-    this.name = name;
+  // `program` knows up, down and whatever else is asked of it, and writes build/run-NAME/stack.env.
+  constructor(name, server, settings, program = "bin/stack") {
+    Object.assign(this, { name, program });
     this.environment = { PATH: process.env.PATH, HOME: process.env.HOME ?? "/", STACK: name, STACK_EPHEMERAL: "1", SERVER: server, ...settings };
   }
 
   // Runs bin/stack to its end; what it says is in the error when it fails.
   async run(...command) {
     // Node takes all the descriptors that it may have; others begin with a thousand.
-    const child = spawn("bash", ["-c", 'ulimit -Sn 1024; exec bin/stack "$@"', "bash", ...command], { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("bash", ["-c", 'ulimit -Sn 1024; exec "$@"', "bash", this.program, ...command], { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     child.stdout.on("data", (text) => (said += text));
     child.stderr.on("data", (text) => (said += text));
     const status = await new Promise((resolve) => child.once("close", resolve));
-    if (status !== 0) throw new Error(`bin/stack ${command.join(" ")}: status ${status}\n${said}`);
+    if (status !== 0) throw new Error(`${this.program} ${command.join(" ")}: status ${status}\n${said}`);
     if (command[0] !== "down") this.values = this.readValues();
   }
 

@@ -10,6 +10,7 @@ import { Key, KeyServer, ISSUER } from "./keys.mjs";
 import { User, Violation } from "./model.mjs";
 import { makeRandom } from "./random.mjs";
 import { Stack } from "./stack.mjs";
+import { verify } from "./verify.mjs";
 
 const DATABASE_TIMEOUT = 5; // seconds
 const THINK_MAX = 300; // milliseconds between two operations of a client
@@ -143,25 +144,6 @@ function leftovers(before, after, counts) {
   return found;
 }
 
-// A list of every user, and then every row there is, past the responders and row-level security.
-async function verify(users) {
-  const rest = [...users];
-  await Promise.all(clients.slice(0, 16).map(async (client) => {
-    for (let user; (user = rest.pop());) await client.list(user, { plain: true });
-  }));
-  const expected = new Map();
-  for (const user of users) for (const task of user.all()) if (task.alive) expected.set(`${user.id} ${task.id}`, task);
-  const rows = await stack.query("SELECT json_build_object('user_id', user_id, 'id', id, 'title', title) FROM todo.task");
-  for (const text of rows) {
-    const row = JSON.parse(text);
-    const task = expected.get(`${row.user_id} ${row.id}`);
-    if (!task || task.states[0].title !== row.title) throw new Violation(`in the table, but acknowledged to nobody: ${text}`);
-    expected.delete(`${row.user_id} ${row.id}`);
-  }
-  for (const task of expected.values()) task.fail("is not in the table");
-  return rows.length;
-}
-
 async function main() {
   const seconds = Number(options.seconds);
   await keys.server.start(keys.published());
@@ -196,7 +178,7 @@ async function main() {
 
   await pause(SETTLE_TIME);
   await faults.healthy();
-  const rows = await verify(users);
+  const rows = await verify(clients, users, stack);
   const after = measure();
   say(`after ${JSON.stringify(after)}; ${rows} tasks, all as acknowledged`);
   const found = leftovers(before, after, faults.counts);
