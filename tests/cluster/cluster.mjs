@@ -154,6 +154,16 @@ async function failover(faults) {
   await pause(QUIET);
 }
 
+// Where the balancer reaches no web server it says itself when to come again, in the words of all our errors.
+async function expectApology() {
+  await stack.run("kill", "web-1");
+  await stack.run("kill", "web-2");
+  const answer = await fetch(`${stack.values.BASE_URL}/health`);
+  const { code } = await answer.json();
+  const said = [answer.status, answer.headers.get("content-type"), answer.headers.get("retry-after"), code].join(" ");
+  if (said !== "503 application/problem+json 2 unavailable") throw new Violation(`without web servers the balancer says ${said}`);
+}
+
 async function main() {
   writeFileSync(`${folder}/keys.json`, JSON.stringify({ keys: [key.jwk] }));
   await stack.run("up");
@@ -185,6 +195,7 @@ async function main() {
   await pause(Math.max(0, settles - performance.now()));
   const rows = await verify(clients, users, stack);
   say(`${rows} tasks, all as acknowledged`);
+  await expectApology();
 }
 
 // The last lines of each program's log that tell of more than a request.
