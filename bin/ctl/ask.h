@@ -24,11 +24,11 @@ struct reply {
  * why there is none. The caller destroys *ret in either case. */
 CHECKED const char *ask(const struct question *question, struct reply *ret);
 void reply_destroy(struct reply *reply);
+#define REPLY __attribute__((cleanup(reply_destroy))) struct reply
 
 /* Asks the same so many times at once, each on a connection of its own, with this
  * header line besides, and waits for all. NULL: at least one was answered. */
 CHECKED const char *ask_together(const struct question *question, const char *header, uint64_t count);
-#define REPLY __attribute__((cleanup(reply_destroy))) struct reply
 
 /* The value of the first header of that name; ABSENT when there is none. */
 struct view reply_header(const struct reply *reply, const char *name);

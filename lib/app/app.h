@@ -92,9 +92,11 @@ void app_close(struct app *app);
 /* Serves one request, from its first byte to its last. */
 void app_serve(struct app *app, const struct app_program *program, const struct transport *transport);
 
-/* For handlers: a 200 answer (or another status) with a JSON body already in
- * x->response->body. */
+/* For handlers: an answer whose JSON is in x->response->body already.
+ * OUTCOME_INTERNAL: that had no room for all of it. */
 enum outcome app_answer_json(struct exchange *x, int status);
+
+/* The same without a body. */
 enum outcome app_answer_empty(struct exchange *x, int status);
 
 /* For handlers of public routes that judge the token themselves, limits included. */

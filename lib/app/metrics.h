@@ -44,7 +44,10 @@ struct metrics_request {
 	int64_t database;
 };
 
+/* Counts one request. */
 void metrics_count(struct metrics *metrics, const struct metrics_request *request);
+
+/* Adds `more` to one of metrics.def. */
 void metrics_add(struct metrics *metrics, enum counter counter, uint64_t more);
 
 /* False: holds numbers that nobody can have counted, by `now` (clock_now()). */

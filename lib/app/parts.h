@@ -16,8 +16,8 @@ struct parts {
 /* `uses_database`: the program runs statements; otherwise it has a handle only to
  * read keys, and a connection only while it does. `config` and `state_dir` are
  * borrowed. What has to be asked for it, and whatever is asked until
- * parts_set_deadline(), ends at `deadline` (clock_monotonic()) at the latest. On failure `error` holds one line that
- * names the setting. The caller closes *ret. */
+ * parts_set_deadline(), ends at `deadline` (clock_monotonic()) at the latest. On
+ * failure `error` holds one line that names the setting. The caller closes *ret. */
 CHECKED bool parts_open(const struct config *config, bool uses_database, int state_dir, int64_t deadline,
                         struct parts *ret, struct buf *error);
 

@@ -17,7 +17,7 @@ enum {
 	WIRE_PARAMETERS_MAX = 1024 * 1024, /* Apache's own limits let a little less through */
 	WIRE_PARAMETERS_KEPT = 16 * 1024,  /* of memory, from one request to the next */
 	WIRE_INDEX = 64,                   /* parameters that are found without reading their lengths again */
-	WIRE_SEND_RATE = 16 * 1024,        /* bytes */
+	WIRE_SEND_RATE = 16 * 1024,        /* bytes of an answer that win back a second */
 	WIRE_RECORD_MAX = 65528,           /* of content; a multiple of 8, as §3.3 recommends */
 	WIRE_HEADER = 8,                   /* §3.3 */
 	WIRE_TAIL = 7 + 3 * WIRE_HEADER,   /* padding, an empty record, the end of the request */

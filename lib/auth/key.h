@@ -51,6 +51,8 @@ CHECKED enum key_error key_new_rsa(enum alg alg, struct view kid, struct view n,
 void key_free(struct key *key);
 
 enum alg key_alg(const struct key *key);
+
+/* Lives as long as the key; ABSENT: it has none. */
 struct view key_kid(const struct key *key);
 
 /* The same algorithm and the same key material, whatever the kid. */

@@ -21,8 +21,8 @@ struct keyring_parts {
 	struct source *extra; /* one more key set, asked at once, closed with the keyring; NULL: none */
 };
 
-/* Checks all settings of contract §2 (weak secrets, issuer and audience, URLs)
- * and loads what can be loaded without the network; a key set that can't be
+/* Checks all settings of keys, issuer and audience (weak secrets, URLs) and
+ * loads what can be loaded without the network; a key set that can't be
  * fetched yet is no failure. On failure `error` holds one line that names the
  * setting, never its value, and `extra` remains the caller's. The caller owns
  * *ret. */

@@ -1,4 +1,4 @@
-/* Where the database is, and how safely it must be reached (contract §6).
+/* Where the database is, and how safely it must be reached.
  *
  * The address is what libpq would use: the URL, then libpq's environment
  * variables, then its defaults, all settled once here, so that nothing the

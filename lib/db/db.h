@@ -105,7 +105,7 @@ struct db_counts {
 	uint64_t connections; /* begun */
 	uint64_t retries;     /* statements tried once more */
 	uint64_t timeouts;
-	int64_t waited; /* microseconds within db_run() and db_run_each() */
+	int64_t waited; /* microseconds within db_run(), db_run_each() and db_read_keys() */
 };
 struct db_counts db_counts(const struct db *db);
 

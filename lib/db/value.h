@@ -10,9 +10,11 @@ CHECKED bool value_to_bool(struct view value, bool *ret);
 /* An integer (int4). False: not four bytes. */
 CHECKED bool value_to_int32(struct view value, int32_t *ret);
 
+/* A bigint (int8). False: not eight bytes. */
+CHECKED bool value_to_int64(struct view value, int64_t *ret);
+
 /* A timestamptz as microseconds since 1970. False: not eight bytes, infinity,
  * or outside the years 0001 to 9999 that RFC 3339 can say. */
-CHECKED bool value_to_int64(struct view value, int64_t *ret);
 CHECKED bool value_to_instant(struct view value, int64_t *ret);
 
 /* A uuid as 36 lower-case characters and a NUL. False: not 16 bytes. */

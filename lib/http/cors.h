@@ -15,13 +15,15 @@ struct cors {
 };
 
 /* Checks the list: each an origin in the form that browsers send, scheme and
- * host in lower case, no path, no standard port. False: `bad` is the first
+ * host in lower case, no path, no standard port. False: *ret_bad is the first
  * that is none. */
 CHECKED bool cors_origins_valid(struct view origins, struct view *ret_bad);
 
 /* Is the origin on the list? */
 bool cors_allows(const struct cors *cors, struct view origin);
 
+/* OPTIONS of a page that asks whether it may: with Origin and
+ * Access-Control-Request-Method (Fetch standard, CORS-preflight request). */
 bool cors_is_preflight(const struct request *request);
 
 /* Adds to every answer its resource policy, and for an allowed origin what lets

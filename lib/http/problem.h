@@ -21,6 +21,7 @@ struct field_errors {
 	size_t count;
 };
 
+/* Adds one; the texts live until the document is written. */
 void field_errors_add(struct field_errors *errors, struct view member, int index, const char *message,
                       const char *type);
 

@@ -25,7 +25,7 @@ struct task_list {
 	struct view id;  /* ABSENT: the first page */
 };
 
-/* Reads the query's parameters (contract §5). OUTCOME_BAD_QUERY: a value that
+/* Reads the query's parameters (docs/openapi.yaml). OUTCOME_BAD_QUERY: a value that
  * the parameter does not have; OUTCOME_BAD_CURSOR: one that we did not make, or
  * made for another order or filter. The views of *ret live in the arena. */
 CHECKED enum outcome task_list_read(struct arena *arena, const struct query *query, struct task_list *ret);

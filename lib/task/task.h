@@ -1,4 +1,4 @@
-/* What a task is: the rules of its members, and its JSON (contract §4). */
+/* What a task is: the rules of its members, and its JSON (docs/openapi.yaml). */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
 
@@ -76,7 +76,7 @@ CHECKED bool task_read_patch(const cJSON *body, struct task_patch *ret, struct f
 /* Reads {"completed":true} or {"completed":false}, and nothing else. */
 CHECKED bool task_read_completion(const cJSON *body, enum task_completion *ret, struct field_errors *errors);
 
-/* Appends the task as JSON, its members in the contract's order. */
+/* Appends the task as JSON, its members in the order of docs/openapi.yaml. */
 void task_write(struct buf *out, const struct task *task);
 
 /* The strong entity tag of a task: its updated_at in quotes. */

@@ -1,5 +1,5 @@
 /* TLS to a PostgreSQL on another machine: the name and the authority of its certificate decide, and nothing in the
- * address talks that away (contract §6).
+ * address talks that away.
  *
  * The program has a network of its own, in which a real server listens at an address that is not loopback, and a hosts
  * file that gives it two names. */

@@ -566,7 +566,7 @@ static void ask_jose(const struct auth_folder *folder)
 
 /* ---- what they may differ in ---- */
 
-/* What we refuse for that reason and jose takes: the rule of contract §2 that it breaks. */
+/* What we refuse for that reason and jose takes: the rule of ours that it breaks. */
 #define ON(PART) (1U << (PART))
 
 static const struct rule {

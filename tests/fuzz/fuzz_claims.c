@@ -1,5 +1,5 @@
-/* Headers and claims under a good signature: what is taken keeps the rules of contract
- * §2 as Jansson reads it, libjwt takes it too, and one changed bit undoes it.
+/* Headers and claims under a good signature: what is taken keeps the rules of
+ * auth/claims.h as Jansson reads it, libjwt takes it too, and one changed bit undoes it.
  *
  * The first line is the header, the rest the payload. */
 #include <jwt.h>

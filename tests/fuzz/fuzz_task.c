@@ -1,4 +1,4 @@
-/* A task as a client sends it: what is taken keeps the rules of contract §4, and
+/* A task as a client sends it: what is taken keeps the rules of task/task.h, and
  * written as an answer and read once more it is the same task. */
 #include "base/clock.h"
 #include "base/utf8.h"

@@ -5,7 +5,7 @@
 #include "fuzz/second.h"
 #include "task/task.h"
 
-/* The rules of contract §4, counted and compared by Jansson and regex. */
+/* The rules of task/task.h, counted and compared by Jansson and regex. */
 void tasks_keeps_the_rules(const struct task_input *task);
 
 bool tasks_equal(const struct task_input *a, const struct task_input *b);

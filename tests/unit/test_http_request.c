@@ -1,4 +1,4 @@
-/* http/request: the rule of the path (contract §1), the query, the headers and
+/* http/request: the rule of the path, the query, the headers and
  * what may be a body. */
 #include "http/request.h"
 
