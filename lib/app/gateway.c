@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@
 enum { LISTENER = 0, ADDRESS_MAX = 64 };
 
 static volatile sig_atomic_t stop_wanted;
+/* An epoll(7) instance on the listener. */
+static volatile sig_atomic_t waiter = -1;
 
 static void on_stop(int signal)
 {
@@ -29,7 +32,8 @@ static void on_stop(int signal)
 
 /* Whoever starts the program anew takes a socket that still listens for another
  * program's and starts none: lighttpd 1.4.69 does so, and when the last worker
- * goes there is nobody. So this one stops listening at once, whatever it does. */
+ * goes there is nobody. So this one stops listening at once, whatever it does.
+ * A wait that was about to begin ends as well, since it has nothing to wait on. */
 static void on_orphaned(int signal)
 {
 	int before = errno;
@@ -38,6 +42,8 @@ static void on_orphaned(int signal)
 	stop_wanted = 1;
 	if (nothing < 0 || dup2(nothing, LISTENER) < 0)
 		close(LISTENER);
+	if (waiter >= 0 && (nothing < 0 || dup2(nothing, waiter) < 0))
+		close(waiter);
 	if (nothing >= 0)
 		close(nothing);
 	errno = before;
@@ -170,12 +176,20 @@ static bool fastcgi_write(void *context, struct view bytes)
 	return wire_write(context, bytes);
 }
 
+/* Exclusive: poll(2) would wake all workers of a socket for each connection. */
+static bool waiter_open(void)
+{
+	struct epoll_event wanted = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	waiter = epoll_create1(EPOLL_CLOEXEC);
+	return waiter >= 0 && epoll_ctl(waiter, EPOLL_CTL_ADD, LISTENER, &wanted) == 0;
+}
+
 /* Waits for a connection or a stop signal. False: a stop signal. */
 static bool wait_for_connection(const sigset_t *open)
 {
-	struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
-	while (!stop_wanted && ppoll(&listener, 1, NULL, open) <= 0)
-		if (errno != EINTR && errno != EAGAIN)
+	struct epoll_event event;
+	while (!stop_wanted && epoll_pwait(waiter, &event, 1, -1, open) <= 0)
+		if (errno != EINTR)
 			break;
 	return !stop_wanted;
 }
@@ -219,8 +233,8 @@ static void wait_out_shortage(const sigset_t *open)
 
 enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
 
-/* Several workers wake for one connection; those that find it taken go back to
- * waiting instead of blocking where no signal reaches them. */
+/* A worker that was woken and finds the connection taken goes back to waiting
+ * instead of blocking where no signal reaches it. */
 static enum taken connection_take(const sigset_t *open, int *ret)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
@@ -263,7 +277,7 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 	enum taken taken = TAKEN_NONE;
 	int fd = -1;
 	int flags = fcntl(LISTENER, F_GETFL);
-	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0)
+	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0 || !waiter_open())
 		return false;
 	stop_signals_open(&open);
 	const struct wire_stop stop = {&open, &stop_wanted};
@@ -285,6 +299,7 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 		close(fd);
 	}
 	close(LISTENER);
+	close(waiter);
 	wire_destroy(&wire);
 	return taken != TAKEN_BROKEN;
 }
