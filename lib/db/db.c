@@ -441,10 +441,11 @@ size_t db_rows(const struct db_result *result)
 
 struct view db_value(const struct db_result *result, size_t row, size_t column)
 {
-	if (PQgetisnull(result->rows, (int)row, (int)column))
+	int len = PQgetlength(result->rows, (int)row, (int)column);
+	/* NULL has no length either, and is rare. */
+	if (len == 0 && PQgetisnull(result->rows, (int)row, (int)column))
 		return ABSENT;
-	return (struct view){PQgetvalue(result->rows, (int)row, (int)column),
-	                     (size_t)PQgetlength(result->rows, (int)row, (int)column)};
+	return (struct view){PQgetvalue(result->rows, (int)row, (int)column), (size_t)len};
 }
 
 void db_result_free(struct db_result **result)
