@@ -107,6 +107,29 @@ static bool head_is_good(const struct shared *shared)
 	return memcmp(shared->base, &expected, sizeof(expected)) == 0;
 }
 
+/* Memory of this process's own in the place of what is there. */
+static bool map_own(const struct shared *shared)
+{
+	return mmap(shared->base, file_size(shared), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	            -1, 0) != MAP_FAILED;
+}
+
+/* Maps the file, and only then puts it in the place of what is there: when a file
+ * system refuses to be mapped over that, it may be gone already. */
+static bool map_file(const struct shared *shared, int fd)
+{
+	size_t whole = file_size(shared);
+	void *fresh = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (fresh == MAP_FAILED)
+		return false;
+	if (mremap(fresh, whole, whole, MREMAP_MAYMOVE | MREMAP_FIXED, shared->base) != MAP_FAILED)
+		return true;
+	munmap(fresh, whole);
+	(void)map_own(shared);
+	return false;
+}
+
 /* Maps the file over what is there. False: it is missing or odd. */
 static bool attach(struct shared *shared)
 {
@@ -119,9 +142,7 @@ static bool attach(struct shared *shared)
 		return false;
 	bool good = fstat(fd, &stat) == 0 && stat.st_size == (off_t)file_size(shared) &&
 	            pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) &&
-	            memcmp(&found, &expected, sizeof(found)) == 0 &&
-	            mmap(shared->base, file_size(shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
-	                    MAP_FAILED;
+	            memcmp(&found, &expected, sizeof(found)) == 0 && map_file(shared, fd);
 	close(fd);
 	if (!good)
 		return false;
@@ -145,8 +166,7 @@ static void detach(struct shared *shared)
 {
 	if (!shared->attached)
 		return;
-	if (!shared->lost && mmap(shared->base, file_size(shared), PROT_READ | PROT_WRITE,
-	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (!shared->lost && !map_own(shared))
 		return;
 	shared->attached = false;
 	shared->lost = 0;

@@ -2,6 +2,7 @@
 #include "base/shared.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -299,6 +301,42 @@ Test(shared, a_full_disk_leaves_each_its_own_memory_until_there_is_room)
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
 	look(&a);
 	look(&b);
+	expect_common(&a, &b);
+	shared_close(&a);
+	shared_close(&b);
+}
+
+/* Stands for a file system on which files can't be shared by mapping (some of
+ * FUSE and 9P): the kernel asks it when the old mapping is gone. */
+static bool maps_no_files;
+
+void *mmap(void *at, size_t size, int rights, int flags, int fd, off_t offset)
+{
+	if (maps_no_files && fd >= 0) {
+		if ((flags & MAP_FIXED) != 0)
+			munmap(at, size);
+		errno = ENODEV;
+		return MAP_FAILED;
+	}
+	long mapped = syscall(SYS_mmap, at, size, rights, flags, fd, offset);
+	return mapped == -1 ? MAP_FAILED : (void *)mapped;
+}
+
+Test(shared, a_file_system_that_maps_no_files_leaves_each_its_own_memory)
+{
+	struct shared a, b;
+
+	maps_no_files = true;
+	open_one(&a);
+	cr_expect_not(shared_is_common(&a));
+	atomic_fetch_add(number(&a, 0), 1);
+	atomic_fetch_add(number(&a, SIZE / 8 - 1), 1);
+	look(&a);
+	cr_expect_not(shared_is_common(&a));
+	cr_expect_eq(atomic_load(number(&a, 0)), 1);
+	maps_no_files = false;
+	open_one(&b);
+	look(&a);
 	expect_common(&a, &b);
 	shared_close(&a);
 	shared_close(&b);
