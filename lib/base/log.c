@@ -2,7 +2,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,6 +15,12 @@ static struct view log_program = {"", 0};
 static enum log_format log_form = LOG_PLAIN;
 static enum log_level log_lowest = LOG_LEVEL_INFO;
 static char log_pid[24];
+
+/* How long a line waits for a reader who has stopped, in milliseconds; those after it
+ * do not wait, until there is room again. */
+enum { PATIENCE = 100 };
+static bool log_has_reader; /* at the other end of a pipe or socket, and not a file */
+static uint64_t log_lost;
 
 static const struct view LEVELS[] = {
         [LOG_LEVEL_DEBUG] = {"debug", 5},
@@ -32,6 +41,9 @@ void log_open(const char *program, enum log_format format, enum log_level lowest
 	log_form = format;
 	log_lowest = lowest;
 	snprintf(log_pid, sizeof(log_pid), "%ld", (long)getpid());
+
+	struct stat stat;
+	log_has_reader = fstat(STDERR_FILENO, &stat) == 0 && (S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode));
 }
 
 /* False when `v` does not leave room for `spare` bytes more. */
@@ -116,8 +128,20 @@ static void line_add_message(struct line *line, struct view message, bool json, 
 	}
 }
 
+/* Room in a pipe is at least a page, so what poll(2) promises a whole line has. */
+static bool has_room(void)
+{
+	struct pollfd polled = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return !log_has_reader || poll(&polled, 1, log_lost > 0 ? 0 : PATIENCE) != 0;
+}
+
 static void line_write(const struct line *line)
 {
+	if (!has_room()) {
+		log_lost++;
+		return;
+	}
 	while (write(STDERR_FILENO, line->text, line->len) < 0 && errno == EINTR)
 		continue;
 }
@@ -146,6 +170,8 @@ static void line_add_head(struct line *line, enum log_level level, bool json)
 	}
 }
 
+static void tell_lost(void);
+
 void log_line(enum log_level level, struct view message)
 {
 	struct line line = {.len = 0};
@@ -154,11 +180,23 @@ void log_line(enum log_level level, struct view message)
 
 	if (level < log_lowest)
 		return;
+	tell_lost();
 	line_add_head(&line, level, json);
 	line_add(&line, json ? VIEW("\"message\":\"") : VIEW(""), LOG_LINE_MAX / 4);
 	line_add_message(&line, message, json, tail.len);
 	line_add(&line, tail, 0);
 	line_write(&line);
+}
+
+static void tell_lost(void)
+{
+	char text[80];
+
+	if (log_lost == 0 || !has_room())
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " lines of the log were lost: nobody read them", log_lost);
+	log_lost = 0;
+	log_line(LOG_LEVEL_WARNING, view_of(text));
 }
 
 void log_members(enum log_level level, struct view members)
@@ -168,6 +206,7 @@ void log_members(enum log_level level, struct view members)
 
 	if (level < log_lowest)
 		return;
+	tell_lost();
 	line_add_head(&line, level, true);
 	if (!line_add(&line, members, tail.len))
 		line_add(&line, VIEW("\"message\":\"a line that was too long\""), tail.len);

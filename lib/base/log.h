@@ -26,7 +26,9 @@ enum { LOG_LINE_MAX = 4096 };
  * no pid, LOG_PLAIN, LOG_LEVEL_INFO. */
 void log_open(const char *program, enum log_format format, enum log_level lowest);
 
-/* Writes one line. A line that can't be written is lost. */
+/* Writes one line. One that can't be written is lost, also where whoever reads the
+ * log has stopped: that stops nobody here. When there is room again, the first line
+ * tells how many were. */
 void log_line(enum log_level level, struct view message);
 
 /* Writes one line of JSON, whatever the form, with `members` in the place of the

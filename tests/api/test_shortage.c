@@ -275,6 +275,35 @@ Test(shortage, a_log_without_room_stops_nobody)
 }
 
 /* The keys are used all the same; each process asks for them itself. */
+/* A pipe holds some hundred lines; then whoever writes to it would wait for its reader. */
+Test(shortage, a_log_that_nobody_reads_stops_nobody)
+{
+	enum { MORE_THAN_A_PIPE_HOLDS = 600 };
+	struct auth_folder folder = auth_folder_make();
+	static char read_late[1 << 20];
+	const char *pipe = ask_format("%s/pipe", folder.path);
+	cr_assert_eq(mkfifo(pipe, 0600), 0);
+	int reader = open(pipe, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	cr_assert_geq(reader, 0);
+	const char *script = ask_format("#!/bin/sh\nexec '%s' 2>'%s'\n", responder_program("auth"), pipe);
+	struct responder *auth = responder_start_file(auth_folder_write(&folder, "start", view_of(script), 0700),
+	                                              api_settings((const char *const[]){"WORKERS=2", NULL}));
+	for (int i = 0; i < MORE_THAN_A_PIPE_HOLDS; i++)
+		cr_assert_eq(status_of(auth, "/auth/me"), 200);
+	/* Who reads again sees whole lines, and how many are missing. */
+	ssize_t len = read(reader, read_late, sizeof read_late);
+	cr_assert(len > 0 && read_late[len - 1] == '\n');
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(status_of(auth, "/auth/me"), 200);
+	cr_expect_eq(responder_stop(auth), 0);
+	len = read(reader, read_late, sizeof read_late - 1);
+	cr_assert_gt(len, 0);
+	read_late[len] = '\0';
+	cr_expect_not_null(strstr(read_late, " lines of the log were lost: nobody read them"), "%s", read_late);
+	close(reader);
+	auth_folder_remove(&folder);
+}
+
 Test(shortage, keys_that_can_not_be_kept_are_used)
 {
 	/* so that there is room for a log, which is a file here, and none for the set */
