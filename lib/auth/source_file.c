@@ -58,7 +58,8 @@ static const char *load_open_file(struct source_file *file, int fd, struct buf *
 	file->seen = stat;
 	if (!S_ISREG(stat.st_mode))
 		return "is not a regular file";
-	if ((stat.st_mode & S_IWOTH) != 0)
+	/* A user's group may be that of all users. */
+	if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return "can be written by others";
 	if (!read_all(fd, &document)) {
 		buf_destroy(&document);

@@ -165,7 +165,7 @@ async function expectApology() {
 }
 
 async function main() {
-  writeFileSync(`${folder}/keys.json`, JSON.stringify({ keys: [key.jwk] }));
+  writeFileSync(`${folder}/keys.json`, JSON.stringify({ keys: [key.jwk] }), { mode: 0o644 });
   await stack.run("up");
   await expectRefusal();
   await expectAddress();

@@ -47,7 +47,7 @@ async function load(seconds) {
 
 async function main() {
   const key = new Key("load");
-  writeFileSync(`${folder}/keys.json`, JSON.stringify({ keys: [key.jwk] }));
+  writeFileSync(`${folder}/keys.json`, JSON.stringify({ keys: [key.jwk] }), { mode: 0o644 });
   writeFileSync(`${folder}/tokens`, Array.from({ length: Number(options.connections) }, (_, number) => `${userOf(number)} ${taskOf(number)} ${key.token(userOf(number))}\n`).join(""));
   Object.assign(stack.environment, { BETTER_AUTH_URL: ISSUER, JWKS_FILE: `${folder}/keys.json` });
   await stack.run("up");

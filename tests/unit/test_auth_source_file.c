@@ -158,6 +158,7 @@ Test(source_file, refuses_files_that_are_no_good)
 	expect_refusal(auth_folder_write(&folder, "a", VIEW(""), 0644), "not a JWK Set");
 	expect_refusal(auth_folder_write(&folder, "a", VIEW("{\"keys\":[]}"), 0644), "without a usable key");
 	expect_refusal(auth_folder_write(&folder, "a", buf_view(&set), 0646), "can be written by others");
+	expect_refusal(auth_folder_write(&folder, "a", buf_view(&set), 0664), "can be written by others");
 	memcpy(big, set.ptr, set.len);
 	expect_refusal(auth_folder_write(&folder, "b", (struct view){big, sizeof(big)}, 0644),
 	               "larger than 256 KiB or more than 256 keys");
