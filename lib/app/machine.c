@@ -23,6 +23,7 @@ struct machine {
 	bool told;       /* what is told below, at least once */
 	bool was_common; /* … when it was last told */
 	bool was_odd;
+	bool has_moved;
 };
 
 static struct area *area(const struct machine *machine)
@@ -78,6 +79,13 @@ void machine_refresh(struct machine *machine)
 		judge(machine);
 }
 
+void machine_move(struct machine *machine)
+{
+	/* Without random bytes the old key goes on. */
+	if (secret_key_read(machine->shared.dir, &machine->key, &machine->key_is_common))
+		machine->has_moved = true;
+}
+
 struct metrics *machine_metrics(struct machine *machine)
 {
 	return &area(machine)->metrics;
@@ -109,6 +117,8 @@ void machine_take_notes(struct machine *machine, struct buf *ret)
 	if (!machine->told && !machine->key_is_common)
 		BUF_LIT(ret, "STATE_DIR: the machine's key can't be kept there: pseudonyms and limits are this "
 		             "process's own\n");
+	if (machine->has_moved)
+		BUF_LIT(ret, "STATE_DIR: the folder was removed and has been made anew\n");
 	if (machine->was_odd)
 		BUF_LIT(ret, "STATE_DIR: the shared counters were odd and have been reset\n");
 	if (!common && (!machine->told || machine->was_common))
@@ -119,6 +129,7 @@ void machine_take_notes(struct machine *machine, struct buf *ret)
 	machine->told = true;
 	machine->was_common = common;
 	machine->was_odd = false;
+	machine->has_moved = false;
 }
 
 bool machine_write_metrics(int state_dir, struct buf *ret, struct buf *error)

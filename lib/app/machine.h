@@ -21,6 +21,10 @@ void machine_close(struct machine *machine);
 /* To be called before each request: joins the others again if they were lost. */
 void machine_refresh(struct machine *machine);
 
+/* Another folder is behind `state_dir` now: takes its key, or makes it. The rest of it is
+ * joined by machine_refresh(). */
+void machine_move(struct machine *machine);
+
 /* Each lives as long as the machine is open. */
 struct metrics *machine_metrics(struct machine *machine);
 const struct secret_key *machine_key(const struct machine *machine);

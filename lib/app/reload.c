@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state_dir.h"
 
 #define LOOKS_EVERY CLOCK_SECOND
 /* What is no good for a reason that lies outside the watched files: a key file, a database. */
@@ -110,6 +111,9 @@ void reload(struct app *app)
 	if (now - app->looked_at < LOOKS_EVERY)
 		return;
 	app->looked_at = now;
+	/* Gone for good it would take all fetching of keys along, which wants its locks. */
+	if (state_dir_renew(app->config.state_dir, app->source.document_root, app->state_dir))
+		machine_move(app->machine);
 	if (!watch_changed(&app->files) && (app->refusal.len == 0 || now < app->try_again_at))
 		return;
 	bool good = load(app, &files, &replaced, &error);

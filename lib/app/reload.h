@@ -1,15 +1,15 @@
 /* Live reload: secrets that changed in their files take the place of the old ones
- * between two requests.
+ * between two requests, and a STATE_DIR that was removed is made anew.
  */
 #ifndef APP_RELOAD_H
 #define APP_RELOAD_H
 
 #include "app/app.h"
 
-/* To be called before each request: looks at the files of the settings, once a
- * second at most. Files that are no good, or whose new database can't be used,
- * change nothing: app->refusal says why, and so does the log, once. Other settings
- * than secrets stay as they are. */
+/* To be called before each request: looks at the folder and at the files of the
+ * settings, once a second at most. Files that are no good, or whose new database
+ * can't be used, change nothing: app->refusal says why, and so does the log, once.
+ * Other settings than secrets stay as they are. */
 void reload(struct app *app);
 
 #endif

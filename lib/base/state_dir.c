@@ -14,7 +14,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-enum { LOCK_POLL_NANOSECONDS = 10 * 1000 * 1000, READ_STEP = 4096 };
+enum { LOCK_POLL_NANOSECONDS = 10 * 1000 * 1000, READ_STEP = 4096, ERROR_MAX = 256 };
+
+#define STANDARD_NAME "todo-fcgi"
 
 static bool fail(struct buf *error, const char *fault)
 {
@@ -81,30 +83,33 @@ static int open_folder(int parent, const char *name, bool *ret_made)
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int open_standard(void)
+/* Opens the folder below the home; *ret_parent is the one that it lies in. */
+static int open_standard(int *ret_parent, bool *ret_made)
 {
-	static const char *const parts[] = {".local", "state", "todo-fcgi"};
+	static const char *const above[] = {".local", "state"};
 	const struct passwd *user = getpwuid(geteuid());
 	int fd = user && user->pw_dir ? open(user->pw_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && fd >= 0; i++) {
+	for (size_t i = 0; i < sizeof(above) / sizeof(above[0]) && fd >= 0; i++) {
 		bool made;
-		int below = open_folder(fd, parts[i], &made);
+		int below = open_folder(fd, above[i], &made);
 
 		close(fd);
 		fd = below;
 	}
-	return fd;
+	*ret_parent = fd;
+	return fd < 0 ? -1 : open_folder(fd, STANDARD_NAME, ret_made);
 }
 
 bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error)
 {
-	char name[PATH_MAX];
+	char name[PATH_MAX] = STANDARD_NAME;
 	bool made = false;
+	int parent = AT_FDCWD;
 	int fd;
 
 	if (path.len == 0) {
-		fd = open_standard();
+		fd = open_standard(&parent, &made);
 	} else {
 		if (path.ptr[0] != '/' || path.len >= sizeof(name))
 			return fail(error, "is not an absolute path");
@@ -113,19 +118,34 @@ bool state_dir_open(struct view path, struct view document_root, int *ret, struc
 			path.len--;
 		memcpy(name, path.ptr, path.len);
 		name[path.len] = '\0';
-		fd = open_folder(AT_FDCWD, name, &made);
+		fd = open_folder(parent, name, &made);
 	}
-	if (fd < 0)
-		return fail(error, "can't be opened or made, or is no folder");
-	if (!check(fd, document_root, error)) {
-		/* What is refused is not left behind either. */
-		if (made)
-			rmdir(name);
+	bool good = fd >= 0 ? check(fd, document_root, error) : fail(error, "can't be opened or made, or is no folder");
+	/* What is refused is not left behind either. */
+	if (!good && made)
+		unlinkat(parent, name, AT_REMOVEDIR);
+	if (parent >= 0)
+		close(parent);
+	if (good)
+		*ret = fd;
+	else if (fd >= 0)
 		close(fd);
+	return good;
+}
+
+bool state_dir_renew(struct view path, struct view document_root, int dir)
+{
+	struct stat stat;
+	struct buf error = buf_make(ERROR_MAX);
+	int fresh = -1;
+
+	if (fstat(dir, &stat) == 0 && stat.st_nlink > 0)
 		return false;
-	}
-	*ret = fd;
-	return true;
+	bool renewed = state_dir_open(path, document_root, &fresh, &error) && dup3(fresh, dir, O_CLOEXEC) == dir;
+	if (fresh >= 0)
+		close(fresh);
+	buf_destroy(&error);
+	return renewed;
 }
 
 static bool is_private_file(int fd)

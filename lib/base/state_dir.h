@@ -18,6 +18,11 @@
  * holds one line that names STATE_DIR. The caller closes *ret. */
 CHECKED bool state_dir_open(struct view path, struct view document_root, int *ret, struct buf *error);
 
+/* Has the folder been removed? Then it is opened, and made, anew as above, and takes the
+ * old one's place behind the same descriptor. True: it did. Where that can't be done,
+ * everything stays as it is. */
+CHECKED bool state_dir_renew(struct view path, struct view document_root, int dir);
+
 /* Appends the whole file to *ret, whose maximum bounds it. False: not there, not
  * a plain file of our own that only we can touch, or too large. */
 CHECKED bool state_file_read(int dir, const char *name, struct buf *ret);

@@ -379,6 +379,24 @@ Test(key_server, is_asked_when_a_copy_in_the_shared_folder_is_doubtful)
 	cr_expect_eq(status_with(auth, token_of(foreign)), 200);
 }
 
+/* Whoever tidies up removes it under the programs, whose locks for asking lie in it. */
+Test(key_server, is_asked_when_the_shared_folder_was_removed)
+{
+	struct issuer *other = issuer_new(ALG_EDDSA, "k2");
+	struct stat stat_now;
+	serve(&server, &good, 1);
+	struct responder *auth = responder_start("auth", settings((const char *const[]){NULL}));
+	cr_assert_eq(status_with(auth, token_of(good)), 200);
+	cr_assert_eq(system(ask_format("rm -r '%s/state'", folder.path)), 0);
+	serve(&server, &other, 1);
+	until_status(auth, token_of(other), 200, "the new key is fetched");
+	cr_assert_eq(fstatat(folder.fd, "state", &stat_now, AT_SYMLINK_NOFOLLOW), 0);
+	cr_expect_eq(stat_now.st_mode & 07777, 0700);
+	struct wait_log wait = {auth, token_of(other), "the folder was removed and has been made anew"};
+	until(is_logged, &wait, wait.text);
+	issuer_free(other);
+}
+
 /* A client's `Proxy:` header is HTTP_PROXY to a CGI program (httpoxy), and an
  * environment may name other proxies: nobody of them is asked for keys. */
 Test(key_server, is_asked_without_any_proxy_of_the_environment_or_a_client)

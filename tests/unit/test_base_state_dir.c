@@ -11,6 +11,7 @@
 #include "base/state_dir.h"
 #include "support/auth_folder.h"
 #include "support/leaks.h"
+#include "support/machine.h"
 
 static struct auth_folder folder;
 static struct buf error;
@@ -154,6 +155,48 @@ Test(state_dir, stays_out_of_the_document_root)
 	cr_expect(state_dir_open(view_of(below("www-state")), view_of(root), &fd, &error), "%.*s",
 	          VIEW_ARGS(buf_view(&error)));
 	close(fd);
+}
+
+Test(state_dir, the_standard_folder_is_below_home_and_nothing_is_left_of_a_refused_one)
+{
+	int fd = -1;
+
+	if (!machine_own_files())
+		cr_skip_test("only root can make namespaces");
+	cr_assert(machine_set_home(folder.path));
+	expect_refusal("", view_of(folder.path), "STATE_DIR lies in the document root");
+	cr_expect_neq(rmdir(below(".local/state/todo-fcgi")), 0, "nothing is left of it");
+	cr_assert(state_dir_open(VIEW(""), ABSENT, &fd, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	close(fd);
+	expect_refusal("", view_of(folder.path), "STATE_DIR lies in the document root");
+	cr_expect_eq(rmdir(below(".local/state/todo-fcgi")), 0, "one that was there stays");
+}
+
+Test(state_dir, one_that_was_removed_is_made_anew_behind_the_same_descriptor)
+{
+	struct view path = view_of(strdup(below("made")));
+	struct stat stat_now;
+	int fd = -1;
+
+	cr_assert(state_dir_open(path, ABSENT, &fd, &error));
+	cr_expect_not(state_dir_renew(path, ABSENT, fd), "it is there");
+	cr_assert_eq(rmdir(path.ptr), 0);
+	cr_expect_not(state_dir_renew(path, view_of(folder.path), fd), "it would lie in the document root");
+	cr_expect_not(state_file_replace(fd, "file", VIEW("x")));
+	cr_expect_neq(rmdir(path.ptr), 0);
+	cr_expect(state_dir_renew(path, ABSENT, fd));
+	cr_expect(state_file_replace(fd, "file", VIEW("x")));
+	cr_expect_eq(unlink(below("made/file")), 0);
+	cr_assert_eq(fstat(fd, &stat_now), 0);
+	cr_expect_eq(stat_now.st_mode & 0777, 0700);
+	cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	cr_expect_not(state_dir_renew(path, ABSENT, fd));
+	/* What has taken its place is taken as it is, if it is good. */
+	cr_assert_eq(rmdir(path.ptr), 0);
+	cr_assert_eq(symlinkat("elsewhere", folder.fd, "made"), 0);
+	cr_expect_not(state_dir_renew(path, ABSENT, fd), "a link");
+	close(fd);
+	free((char *)(uintptr_t)path.ptr);
 }
 
 /* ---- files --------------------------------------------------------------------- */
