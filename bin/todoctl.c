@@ -1,4 +1,6 @@
 /* todoctl: what an operator or a developer does by hand, one subcommand each. */
+#include <signal.h>
+
 #include "auth/fetch.h"
 #include "base/seal.h"
 #include "ctl/ctl.h"
@@ -54,7 +56,10 @@ int main(int argc, char **argv)
 {
 	struct view name = argc > 1 ? view_of(argv[1]) : ABSENT;
 
+	seal_standard_descriptors();
 	seal_process();
+	/* A limit for files is a full disk, which a command says. */
+	signal(SIGXFSZ, SIG_IGN);
 	fetch_drop_environment();
 	if (view_equal(name, VIEW("--help")) || view_equal(name, VIEW("help"))) {
 		write_help(stdout, true);

@@ -73,7 +73,8 @@ void gateway_block_stop_signals(void)
 {
 	sigset_t set;
 	stop_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* What whoever started us had blocked stays so across exec: an orphan would not hear that it is one. */
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	struct sigaction action = {.sa_handler = on_stop};
 	sigemptyset(&action.sa_mask);
 	for (int signal = 1; signal < NSIG; signal++)
@@ -85,16 +86,8 @@ void gateway_block_stop_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 	/* A limit for files is a full disk, no reason to die. */
 	signal(SIGXFSZ, SIG_IGN);
-}
-
-void gateway_fill_descriptors(void)
-{
-	int fd;
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	/* Ignored, as some supervisors leave it, it would hide from a parent that a worker has ended. */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* ---- plain CGI ---- */

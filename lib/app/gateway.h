@@ -7,11 +7,6 @@
 
 #include "app/app.h"
 
-/* Gives closed descriptors 0 to 2 to /dev/null, before anything else is opened:
- * FastCGI promises no more than fd 0 (FastCGI Specification 1.0 §2.2), and the
- * log must not go to whatever would get the number of standard error. */
-void gateway_fill_descriptors(void);
-
 /* True when fd 0 is no listening socket: one request comes by environment and
  * standard input (RFC 3875). */
 bool gateway_is_cgi(void);
@@ -29,8 +24,9 @@ CHECKED bool gateway_serve_fastcgi(struct app *app, const struct app_program *pr
  * finishes its request, and ends. Never blocked. */
 enum { GATEWAY_ORPHANED = SIGUSR2 };
 
-/* The signals that stop a worker: TERM, INT, HUP, USR1. Blocks them, and gives
- * them a handler that only ends a wait; GATEWAY_ORPHANED gets one, too. */
+/* The signals that stop a worker: TERM, INT, HUP, USR1. Blocks them and no other,
+ * and gives them a handler that only ends a wait; GATEWAY_ORPHANED gets one, too.
+ * Whatever was blocked or ignored before counts no more. */
 void gateway_block_stop_signals(void);
 
 #endif

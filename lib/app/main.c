@@ -38,7 +38,7 @@ int app_main(const struct app_program *program)
 	int64_t workers = 0;
 
 	seal_descriptors();
-	gateway_fill_descriptors();
+	seal_standard_descriptors();
 	log_open(program->name, LOG_PLAIN, LOG_LEVEL_INFO);
 	seal_process();
 	fetch_drop_environment();

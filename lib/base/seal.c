@@ -1,6 +1,7 @@
 /* Gives up, for good, what a program with secrets does not need. */
 #include "base/seal.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,4 +23,15 @@ void seal_descriptors(void)
 {
 	/* A kernel before 5.9 can't. */
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+void seal_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
 }

@@ -15,4 +15,11 @@ void seal_process(void);
  * and logs some come along when it forgets to close them. Call it first. */
 void seal_descriptors(void);
 
+/* Gives closed descriptors 0 to 2 to /dev/null, before anything else is opened:
+ * FastCGI promises no more than fd 0 (FastCGI Specification 1.0 §2.2), a careless
+ * caller nothing, and what is said must not go to whatever would get the number of
+ * standard output or error. It is open for reading alone, so that who writes there
+ * is told that nobody reads. */
+void seal_standard_descriptors(void);
+
 #endif

@@ -234,6 +234,27 @@ Test(operator, export_prints_what_the_user_would_get)
 	cr_expect(!strstr(said.text, "berta"));
 }
 
+/* Started with descriptors closed, its own files would get their numbers, and the
+ * document would be written into the file that it is read from. */
+Test(operator, export_says_that_nobody_takes_its_output)
+{
+	static const char *const closed[] = {"<&- >&-", ">&-", ">/dev/full"};
+	account_fill(database, "anna", 3, 10);
+	for (size_t i = 0; i < COUNT(closed); i++) {
+		struct said said = run("", ask_format("export anna 2>&1 %s || (exit $?)", closed[i]));
+		expect_said(&said, 1, "todoctl export: the output can't be written");
+	}
+	struct said said = run("", "export anna <&- 2>&-");
+	expect_said(&said, 0, "\"user_id\":\"anna\"");
+}
+
+Test(operator, export_says_that_there_is_no_room_for_it)
+{
+	account_fill(database, "anna", 3, 10);
+	struct said said = run("sh -c 'ulimit -f 0; exec \"$0\" \"$@\"'", "export anna");
+	expect_said(&said, 1, "todoctl export: STATE_DIR: there is no room");
+}
+
 Test(operator, erase_takes_the_users_name_twice)
 {
 	account_fill(database, "anna", 3, 10);

@@ -103,6 +103,88 @@ Test(process, drops_whatever_would_steer_its_connections)
 	}
 }
 
+/* Zones, languages and formats belong to whoever started it; libpq hands some of them
+ * on to the server at each login, where no address can say otherwise. */
+Test(process, no_zone_language_or_format_of_its_environment_changes_an_answer)
+{
+	static const char *const careless[] = {
+	        "TZ=Asia/Kathmandu",
+	        "LC_ALL=tr_TR.UTF-8",
+	        "LANG=de_DE.ISO-8859-1",
+	        "PGTZ=Asia/Kathmandu",
+	        "PGDATESTYLE=German, DMY",
+	        "PGCLIENTENCODING=LATIN1",
+	        "PGGEQO=off",
+	        "PGAPPNAME=other",
+	        "PGCONNECT_TIMEOUT=1",
+	        "PGGSSENCMODE=prefer",
+	        "PGPASSFILE=/dev/null",
+	        "PGSYSCONFDIR=/nowhere",
+	        "PGLOCALEDIR=/nowhere",
+	        "PGTARGETSESSIONATTRS=any",
+	        "PGUSER=postgres",
+	        "LOCPATH=/nowhere",
+	        "HOME=/nowhere",
+	        "TMPDIR=/nowhere",
+	        "PGOPTIONS=-c search_path=pg_temp,public -c timezone=Asia/Kathmandu -c intervalstyle=sql_standard"
+	        " -c bytea_output=escape -c extra_float_digits=-15 -c todo.user_id=berta",
+	};
+	const char *settings[32] = {ask_format("DATABASE_URL=%s", api_database(api_name("process")))};
+	struct ask create = {.method = "POST", .target = LIST, .token = api_token("anna")};
+	create.body =
+	        "{\"title\":\"I\u0307\u20ac\",\"due_date\":\"2026-03-29T02:30:00.25+02:00\",\"tags\":[\"\u00e9\"]}";
+	const struct ask list = {.target = LIST, .token = api_token("anna")};
+	struct responder *plain = responder_start("tasks", api_settings(settings));
+	for (size_t i = 0; i < sizeof careless / sizeof *careless; i++)
+		settings[1 + i] = careless[i];
+	struct responder *steered = responder_start("tasks", api_settings(settings));
+	cr_expect_eq(responder_ask(plain, &create)->status, 201);
+	cr_expect_eq(responder_ask(steered, &create)->status, 201);
+	const struct answer *one = responder_ask(plain, &list);
+	const struct answer *other = responder_ask(steered, &list);
+	cr_expect(view_equal(one->body, other->body), "%.*s\n%.*s", VIEW_ARGS(one->body), VIEW_ARGS(other->body));
+	const char *due = "\"due_date\":\"2026-03-29T00:30:00.250000Z\"";
+	const char *first = memmem(other->body.ptr, other->body.len, due, strlen(due));
+	cr_assert_not_null(first, "%.*s", VIEW_ARGS(other->body));
+	struct view rest = view_from(other->body, (size_t)(first - other->body.ptr) + 1);
+	cr_expect_not_null(memmem(rest.ptr, rest.len, due, strlen(due)), "%.*s", VIEW_ARGS(other->body));
+}
+
+Test(process, whatever_mask_it_is_started_with_its_files_are_for_its_user_alone)
+{
+	static const char *const masks[] = {"000", "777"};
+	for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+		struct auth_folder folder = auth_folder_make();
+		struct stat found;
+		const char *script =
+		        ask_format("#!/bin/sh\numask %s\nexec '%s'\n", masks[i], responder_program("health"));
+		const char *const more[] = {ask_format("STATE_DIR=%s/state", folder.path), NULL};
+		struct responder *health = responder_start_file(
+		        auth_folder_write(&folder, "start", view_of(script), 0700), api_settings(more));
+		cr_expect_eq(responder_ask(health, &(struct ask){.target = "/ready"})->status, 503);
+		cr_assert_eq(fstatat(folder.fd, "state", &found, AT_SYMLINK_NOFOLLOW), 0);
+		cr_expect_eq(found.st_mode & 07777, 0700, "%s", masks[i]);
+		static const char *const files[] = {"machine.key", "machine.key.lock", "ready", "ready.lock"};
+		for (size_t j = 0; j < sizeof files / sizeof *files; j++) {
+			cr_assert_eq(fstatat(folder.fd, ask_format("state/%s", files[j]), &found, AT_SYMLINK_NOFOLLOW),
+			             0, "%s", files[j]);
+			cr_expect_eq(found.st_mode & 07777, 0600, "%s %s", masks[i], files[j]);
+		}
+		cr_expect_eq(responder_stop(health), 0);
+		auth_folder_remove(&folder);
+	}
+}
+
+/* It asks to be told of rows that row-level security would hide, instead of all rows. */
+Test(process, an_environment_that_turns_row_level_security_off_has_nothing)
+{
+	const char *const settings[] = {ask_format("DATABASE_URL=%s", api_database(api_name("process"))),
+	                                "PGOPTIONS=-c row_security=off", NULL};
+	const struct ask list = {.target = LIST, .token = api_token("anna")};
+	expect_problem(responder_ask(responder_start("tasks", api_settings(settings)), &list), 500, "internal",
+	               "row_security=off");
+}
+
 /* A worker serves one connection at a time: one kept open for later would be the
  * only one it ever looks at, and no stop signal reaches it there. */
 Test(process, no_web_server_keeps_a_worker_to_itself)

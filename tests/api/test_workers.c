@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "support/api.h"
+#include "support/auth_folder.h"
 #include "support/fastcgi.h"
 
 TestSuite(workers, .fini = api_end, .timeout = 240);
@@ -211,6 +212,32 @@ Test(workers, none_listens_without_its_parent_even_with_a_request_in_hand)
 	cr_expect_eq(responder_wait(auth), RESPONDER_BY_SIGNAL + SIGKILL);
 	until(refuses_connections, auth, "nobody listens");
 	expect_answer(fd);
+}
+
+/* A supervisor's own signals come along through exec. With CHLD ignored the kernel
+ * keeps silent about a worker's end, and its number may soon be somebody else's;
+ * with USR2 blocked no worker hears that it is an orphan. */
+Test(workers, what_a_supervisor_ignored_or_blocked_changes_nothing)
+{
+	struct auth_folder folder = auth_folder_make();
+	const char *script = ask_format("#!/bin/sh\n"
+	                                "exec env --ignore-signal=CHLD,TERM,PIPE --block-signal=CHLD,USR2,BUS %s\n",
+	                                responder_program("health"));
+	const char *file = auth_folder_write(&folder, "start", view_of(script), 0700);
+	struct crew crew = {responder_start_file(file, api_settings((const char *const[]){"WORKERS=2", NULL})), 2, 0};
+	pid_t pids[16];
+	expect_alive(crew.responder);
+	until(is_complete, &crew, "the crew is complete");
+	responder_workers(crew.responder, pids, 16);
+	crew.without = pids[0];
+	kill(pids[0], SIGKILL);
+	until(is_complete, &crew, "the dead worker is replaced");
+	responder_workers(crew.responder, pids, 16);
+	kill(responder_pid(crew.responder), SIGKILL);
+	cr_expect_eq(responder_wait(crew.responder), RESPONDER_BY_SIGNAL + SIGKILL);
+	for (size_t i = 0; i < 2; i++)
+		until(has_ended, &pids[i], "the orphan has ended");
+	auth_folder_remove(&folder);
 }
 
 /* ---- a new binary ---- */
