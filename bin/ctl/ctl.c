@@ -48,6 +48,17 @@ const char *read_address(const char *text, struct view *ret)
 	return NULL;
 }
 
+void make_plain(char *text)
+{
+	for (char *at = text; *at; at++) {
+		/* U+0080 to U+009F begin so, and are controls too. */
+		size_t len = *at == '\xc2' && at[1] ? 2 : 1;
+
+		if (view_has_control((struct view){at, len}))
+			memset(at, '?', len);
+	}
+}
+
 int print(const struct command *command, struct buf *text)
 {
 	bool written = buf_ok(text) && fwrite(text->ptr, 1, text->len, stdout) == text->len && fflush(stdout) == 0;
@@ -63,14 +74,15 @@ static bool something_is_bad;
 void found(enum verdict verdict, const char *subject, const char *format, ...)
 {
 	static const char *const words[] = {[FINE] = "ok", [NOTE] = "note", [BAD] = "BAD"};
+	char text[FINDING_MAX];
 	va_list arguments;
 
 	something_is_bad |= verdict == BAD;
-	printf("%-4s  %s: ", words[verdict], subject);
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	putchar('\n');
+	make_plain(text);
+	printf("%-4s  %s: %s\n", words[verdict], subject, text);
 }
 
 int found_status(void)

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/config.h"
 
-enum { EXIT_USAGE = 2, ERROR_MAX = 4096, ADDRESS_MAX = 2048 };
+enum { EXIT_USAGE = 2, ERROR_MAX = 4096, ADDRESS_MAX = 2048, FINDING_MAX = 8192 };
 
 struct command {
 	const char *name;
@@ -32,6 +32,9 @@ CHECKED bool load_settings(const struct command *command, struct config *ret);
 	"the address of the application is needed, such as https://app.example or " \
 	"https://host.example/~user/todo"
 CHECKED const char *read_address(const char *text, struct view *ret);
+
+/* Replaces what would steer a terminal: words of servers and key sets may hold it. */
+void make_plain(char *text);
 
 /* Prints and destroys the text; is the exit status. */
 int print(const struct command *command, struct buf *text);

@@ -12,12 +12,15 @@ enum { KEYS_MAX = KEYSET_MAX + 4, NOTES_MAX = 64 * 1024 };
 static void print_key(const struct keyring_key *key)
 {
 	char until[CLOCK_TEXT_SECONDS + 1] = "-";
+	char kid[KEY_KID_MAX + 1] = "-";
 
 	if (key->until != INT64_MAX)
 		clock_format_seconds(key->until, until);
-	struct view kid = view_is_absent(key->kid) ? VIEW("-") : key->kid;
-	printf("%-34.*s  %-8.*s  %-28s  %s%s\n", VIEW_ARGS(kid), VIEW_ARGS(alg_row(key->alg)->spelling), key->setting,
-	       until, key->is_disputed ? "  unused: another key has this kid" : "");
+	if (!view_is_absent(key->kid))
+		snprintf(kid, sizeof(kid), "%.*s", VIEW_ARGS(key->kid));
+	make_plain(kid);
+	printf("%-34s  %-8.*s  %-28s  %s%s\n", kid, VIEW_ARGS(alg_row(key->alg)->spelling), key->setting, until,
+	       key->is_disputed ? "  unused: another key has this kid" : "");
 }
 
 static int list(const struct config *config, int state_dir, struct buf *error)

@@ -22,6 +22,8 @@ static bool is_user(struct view user)
 static int refuse_text(const struct command *command, struct buf *error)
 {
 	buf_add_char(error, '\0');
+	if (buf_ok(error))
+		make_plain(error->ptr);
 	int status = refuse(command, buf_ok(error) ? error->ptr : "no memory");
 	buf_destroy(error);
 	return status;

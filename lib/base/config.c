@@ -562,21 +562,24 @@ void config_write_sample(struct buf *out)
 
 /* ---- telling them ------------------------------------------------------- */
 
-/* The text without what stands between "://" and "@". */
+/* The text without what stands between "://" and the last "@" of an authority. A
+ * proxy may be named without a scheme: what has a ":" before its "@" is one. */
 static void write_public(struct buf *out, struct view text)
 {
 	const char *scheme = text.len > 0 ? memmem(text.ptr, text.len, "://", 3) : NULL;
-	struct view rest = scheme ? view_from(text, (size_t)(scheme - text.ptr) + 3) : ABSENT;
-	struct view authority = {rest.ptr, view_find(rest, '/')};
-	size_t at = view_find(authority, '@');
+	struct view rest = scheme ? view_from(text, (size_t)(scheme - text.ptr) + 3) : text;
+	size_t end = view_find(rest, '/');
+	size_t at = end;
 
-	if (at == authority.len) {
+	while (at > 0 && rest.ptr[at - 1] != '@')
+		at--;
+	if (at == 0 || (!scheme && view_find((struct view){rest.ptr, at}, ':') == at)) {
 		buf_add(out, text);
 		return;
 	}
 	buf_add(out, (struct view){text.ptr, text.len - rest.len});
 	BUF_LIT(out, "********");
-	buf_add(out, view_from(rest, at));
+	buf_add(out, view_from(rest, at - 1));
 }
 
 static void write_value(struct buf *out, const struct row *row, struct config *config)

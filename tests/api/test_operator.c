@@ -154,6 +154,25 @@ Test(operator, config_shows_what_is_in_effect_and_no_secret)
 		          "no %s", names[i]);
 }
 
+/* As libcurl takes it: the scheme may be missing, the last "@" ends the password. */
+Test(operator, config_hides_a_proxys_password_however_it_is_written)
+{
+	static const char *const cases[][2] = {
+	        {"me:" PRIVATE "@proxy.example:3128", "********@proxy.example:3128"},
+	        {"http://me:a@" PRIVATE "@proxy.example", "http://********@proxy.example"},
+	        {"socks5h://" PRIVATE "@proxy.example/x@y", "socks5h://********@proxy.example/x@y"},
+	        {"proxy.example:3128", "proxy.example:3128"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct said said = run(ask_format("JWKS_PROXY=%s", cases[i][0]), "config");
+		expect_said(&said, 0, ask_format("\nJWKS_PROXY=%s\n", cases[i][1]));
+		cr_expect(!strstr(said.text, PRIVATE), "%s", said.text);
+	}
+	struct said said = run("JWT_ISSUER=accounts@issuer.example JWKS_FILE=/srv/a:b@c/keys", "config");
+	expect_said(&said, 0, "\nJWT_ISSUER=accounts@issuer.example\n");
+	expect_said(&said, 0, "\nJWKS_FILE=/srv/a:b@c/keys\n");
+}
+
 Test(operator, help_names_every_command_and_every_setting)
 {
 	static const char *const commands[] = {"check",   "doctor", "config", "settings", "keys",
@@ -216,6 +235,28 @@ Test(operator, keys_fails_where_there_is_none)
 {
 	struct said said = run("JWKS_URL=http://127.0.0.1:1/jwks JWKS_INSECURE_LOOPBACK=1", "keys");
 	expect_said(&said, 1, "there is no key");
+}
+
+/* A key set, or whoever has the database's port, may want to do more than to be read. */
+Test(operator, nothing_that_others_say_steers_the_terminal)
+{
+	char *nowhere = postgres_url("todo_app", "no%1B%5B31m%C2%9B31msuch");
+	const struct said all[] = {
+	        run(ask_format("DATABASE_URL='%s'", nowhere), "check"),
+	        run(ask_format("DATABASE_URL='%s'", nowhere), "export anna"),
+	        run(ask_format("OWNER_DATABASE_URL='%s'", nowhere), "revoke anna"),
+	        run(ask_format("JWKS_FILE='%s'", key_file("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":"
+	                                                  "\"a\\u001b[31m\\u009b31mkey\",\"x\":"
+	                                                  "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}")),
+	            "keys"),
+	};
+	expect_said(&all[0], 1, "BAD   database: ");
+	expect_said(&all[0], 1, "no?[31m??31msuch");
+	expect_said(&all[2], 1, "no?[31m??31msuch");
+	expect_said(&all[3], 0, "a?[31m??31mkey ");
+	for (size_t i = 0; i < COUNT(all); i++)
+		cr_expect(!strpbrk(all[i].text, "\x1b\x9b"), "%s", all[i].text);
+	free(nowhere);
 }
 
 /* ---- one user ----------------------------------------------------------- */
