@@ -46,6 +46,7 @@ const keys = {
   expired: (user) => key.token(user, { iat: 1000, exp: 2000 }),
   foreign: (user) => stranger.token(user),
   unpublished: (user) => new Key("nowhere").token(user),
+  early: 0,
 };
 
 const folder = mkdtempSync(`${tmpdir()}/cluster-`);

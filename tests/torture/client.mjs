@@ -430,16 +430,24 @@ export class Client {
     const other = this.random.pick(this.users.filter((candidate) => candidate !== user));
     const flipped = Buffer.from(signature, "base64url");
     flipped[this.random.below(flipped.length)] ^= 1 << this.random.below(8);
-    const token = this.random.pick([
+    const unpublished = () => this.keys.unpublished(user.id);
+    const make = this.random.pick([
       () => `${head}.${this.keys.token(other.id).split(".")[1]}.${signature}`,
       () => `${head}.${claims}.${flipped.toString("base64url")}`,
       () => `${head}.${claims}.`,
       () => `${Buffer.from('{"alg":"none"}').toString("base64url")}.${claims}.`,
       () => this.keys.expired(user.id),
       () => this.keys.foreign(user.id),
-      () => this.keys.unpublished(user.id),
-    ])();
-    await this.certain(401, { method: this.random.pick(["GET", "DELETE"]), path: `${user.path}/tasks?status=completed`, headers: token ? { authorization: `Bearer ${token}` } : {} });
+      unpublished,
+    ]);
+    const token = make();
+    const early = make === unpublished && token ? 1 : 0;
+    this.keys.early += early;
+    try {
+      await this.certain(401, { method: this.random.pick(["GET", "DELETE"]), path: `${user.path}/tasks?status=completed`, headers: token ? { authorization: `Bearer ${token}` } : {} });
+    } finally {
+      this.keys.early -= early;
+    }
   }
 
   async blunder(user) {

@@ -71,7 +71,8 @@ export class Faults {
     const end = performance.now() + 60_000;
     for (const path of ["/ready", "/auth/me", "/api/-/tasks", "/api/-/export"]) {
       for (;;) {
-        const [status, text] = await fetch(`${this.stack.values.BASE_URL}${path}`).then(async (answer) => [answer.status, await answer.text()], (error) => [0, String(error)]);
+        const signal = AbortSignal.timeout(10_000); // a request that a dead process took along is asked again
+        const [status, text] = await fetch(`${this.stack.values.BASE_URL}${path}`, { signal }).then(async (answer) => [answer.status, await answer.text()], (error) => [0, String(error)]);
         if (status === (path === "/ready" ? 200 : 401)) break;
         if (performance.now() > end) throw new Error(`GET ${path} does not recover: ${status} ${text}`);
         await pause(50);
