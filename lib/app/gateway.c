@@ -180,7 +180,11 @@ static bool waiter_open(void)
 /* Waits for a connection or a stop signal. False: a stop signal. */
 static bool wait_for_connection(const sigset_t *open)
 {
+	const struct timespec at_once = {0};
 	struct epoll_event event;
+	/* Where a connection waits already, which is always so on a busy machine,
+	 * the wait below is none and lets no signal through. */
+	(void)ppoll(NULL, 0, &at_once, open);
 	while (!stop_wanted && epoll_pwait(waiter, &event, 1, -1, open) <= 0)
 		if (errno != EINTR)
 			break;
@@ -263,34 +267,49 @@ static void connection_serve(struct app *app, const struct app_program *program,
 	wire_end(wire);
 }
 
+/* Takes a connection and answers what comes on it. */
+static enum taken serve_one(struct app *app, const struct app_program *program, const struct wire_stop *stop,
+                            struct wire *wire)
+{
+	int fd = -1;
+	enum taken taken = connection_take(stop->open, &fd);
+	if (taken != TAKEN)
+		return taken;
+	connection_serve(app, program, stop, wire, fd);
+	close(fd);
+	return taken;
+}
+
+/* Answers what waits in the queue when a stop signal has come, as far as there is time: mod_fcgid gives each process a
+ * socket of its own, so nobody else would. Looked at first, since the socket may block by now: systemd sets it so when
+ * it runs a reload's command. */
+static void serve_the_queue(struct app *app, const struct app_program *program, const struct wire_stop *stop,
+                            struct wire *wire)
+{
+	struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
+	int64_t end = clock_monotonic() + WIRE_STOP_TIME;
+	while (clock_monotonic() < end && poll(&listener, 1, 0) > 0)
+		if (serve_one(app, program, stop, wire) == TAKEN_BROKEN)
+			break;
+}
+
 bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 {
 	static struct wire wire;
 	sigset_t open;
 	enum taken taken = TAKEN_NONE;
-	int fd = -1;
 	int flags = fcntl(LISTENER, F_GETFL);
 	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0 || !waiter_open())
 		return false;
 	stop_signals_open(&open);
 	const struct wire_stop stop = {&open, &stop_wanted};
 	wire_init(&wire, program->authorize ? WIRE_AUTHORIZER : WIRE_RESPONDER);
-	while (taken != TAKEN_BROKEN && wait_for_connection(&open)) {
-		taken = connection_take(&open, &fd);
-		if (taken != TAKEN)
-			continue;
-		connection_serve(app, program, &stop, &wire, fd);
-		close(fd);
-	}
-	/* mod_fcgid gives each process a socket of its own and may choose this one until
-	 * it is closed, so that comes before all other tidying up: once refused, it turns
-	 * to another process. Looked at first, since the socket may block by now: systemd
-	 * sets it so when it runs a reload's command. */
-	struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
-	if (stop_wanted && poll(&listener, 1, 0) > 0 && connection_take(&open, &fd) == TAKEN) {
-		connection_serve(app, program, &stop, &wire, fd);
-		close(fd);
-	}
+	while (taken != TAKEN_BROKEN && wait_for_connection(&open))
+		taken = serve_one(app, program, &stop, &wire);
+	if (stop_wanted)
+		serve_the_queue(app, program, &stop, &wire);
+	/* mod_fcgid may choose this process until its socket is closed, so that comes before
+	 * all other tidying up: once refused, it turns to another one. */
 	close(LISTENER);
 	close(waiter);
 	wire_destroy(&wire);

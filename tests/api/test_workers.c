@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/api.h"
+#include "base/clock.h"
+#include "support/account.h"
 #include "support/auth_folder.h"
 #include "support/fastcgi.h"
 
@@ -75,22 +77,87 @@ Test(workers, a_stop_signal_lets_the_request_in_hand_finish)
 	}
 }
 
+static void expect_status(int fd, int status)
+{
+	cr_expect_eq(responder_answer(fd, false)->status, status);
+	close(fd);
+}
+
 /* mod_fcgid gives each process a socket of its own: nobody else would answer it. */
 Test(workers, a_stop_signal_leaves_no_request_behind_in_the_queue)
 {
+	enum { QUEUED = 5 };
 	struct responder *auth = start("auth", "WORKERS=0");
-	struct buf bytes = buf_make(64 * 1024);
 	struct ask ask = {.target = "/auth/me", .token = api_token("anna")};
-	ask_write(&ask, &bytes);
+	int queued[QUEUED];
 	int in_hand = hold(auth);
-	int queued = fastcgi_connect(responder_socket(auth));
-	cr_assert(queued >= 0 && fastcgi_send(queued, buf_view(&bytes)));
-	buf_destroy(&bytes);
+	for (size_t i = 0; i < QUEUED; i++)
+		queued[i] = account_begin(auth, &ask);
 	kill(responder_pid(auth), SIGTERM);
 	expect_answer(in_hand);
-	cr_expect_eq(responder_answer(queued, false)->status, 200);
-	close(queued);
+	for (size_t i = 0; i < QUEUED; i++)
+		expect_status(queued[i], 200);
 	cr_expect_eq(responder_wait(auth), 0);
+}
+
+static bool has_taken_term(void *context)
+{
+	char line[256];
+	unsigned long long pending = 0;
+	FILE *file = fopen(ask_format("/proc/%d/status", responder_pid(context)), "r");
+	cr_assert_not_null(file);
+	while (fgets(line, sizeof line, file) && sscanf(line, "ShdPnd: %llx", &pending) != 1)
+		;
+	fclose(file);
+	return (pending >> (SIGTERM - 1) & 1) == 0;
+}
+
+/* It is let through while a head is waited for, and the next look is the last. */
+Test(workers, a_stop_signal_within_a_head_leaves_no_request_behind_in_the_queue)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	struct ask ask = {.target = "/auth/me", .token = api_token("anna")};
+	int half = fastcgi_connect(responder_socket(auth));
+	cr_assert(half >= 0 && fastcgi_send(half, (struct view){"\1\1\0\1\0\10\0\0\0\1", 10}));
+	until(is_read, &half, "the half head is in hand");
+	int queued = account_begin(auth, &ask);
+	kill(responder_pid(auth), SIGTERM);
+	until(has_taken_term, auth, "the signal has come");
+	close(half);
+	expect_status(queued, 200);
+	cr_expect_eq(responder_wait(auth), 0);
+}
+
+/* A wait that finds a connection each time lets no signal through. Before a request is finished, the next one waits. */
+Test(workers, a_stop_signal_comes_though_a_request_always_waits)
+{
+	struct responder *auth = start("auth", "WORKERS=0");
+	int64_t end = clock_monotonic() + FASTCGI_PATIENCE * CLOCK_SECOND;
+	struct buf last = buf_make(16);
+	struct buf bytes = buf_make(64 * 1024);
+	enum fastcgi_result result = FASTCGI_OK;
+	const struct ask ask = {
+	        .method = "POST", .target = "/auth/validate", .token = api_token("anna"), .body = "0123456789"};
+	ask_write(&ask, &bytes);
+	bytes.len -= 8; /* the record that ends the body */
+	fastcgi_record(&last, FASTCGI_STDIN, VIEW(""));
+	int in_hand = hold(auth);
+	kill(responder_pid(auth), SIGTERM);
+	while (result == FASTCGI_OK && clock_monotonic() < end) {
+		struct buf answer = buf_make(64 * 1024);
+		int next = fastcgi_connect(responder_socket(auth));
+		(void)!fastcgi_send(next, buf_view(&bytes));
+		(void)!fastcgi_send(in_hand, buf_view(&last));
+		result = fastcgi_receive(in_hand, &answer);
+		buf_destroy(&answer);
+		close(in_hand);
+		in_hand = next;
+	}
+	close(in_hand);
+	cr_expect_neq(result, FASTCGI_OK, "the stop never comes");
+	cr_expect_eq(responder_wait(auth), 0);
+	buf_destroy(&bytes);
+	buf_destroy(&last);
 }
 
 static bool has_ended(void *context)
