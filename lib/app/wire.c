@@ -368,9 +368,12 @@ static bool parameters_read(struct wire *wire, const struct wire_stop *stop)
 		if (len == 0)
 			return parameters_index(wire);
 		char *room = buf_reserve(&wire->parameters, len);
-		if (!room || !take(wire, room, len, stop))
+		if (!room)
 			return false;
+		/* Counted before it is here: what a cut record leaves is wiped as well. */
 		wire->parameters.len += len;
+		if (!take(wire, room, len, stop))
+			return false;
 		wire->content = 0;
 	}
 	return false;
@@ -384,6 +387,7 @@ bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_st
 	wire->sending = timeout;
 	wire->begun = false;
 	wire->body_ended = wire->role == WIRE_AUTHORIZER;
+	wire->broken = false;
 	wire->answered = false;
 	wire->cut = false;
 	wire->indexed = 0;
@@ -398,7 +402,7 @@ bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_st
 	return begun;
 }
 
-bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret)
+static bool body_read(struct wire *wire, char *out, size_t size, size_t *ret)
 {
 	size_t len = 0;
 	unsigned char type;
@@ -414,6 +418,13 @@ bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret)
 	}
 	*ret = len;
 	return true;
+}
+
+/* Behind what broke it, an abort for one, there may be a wait for nothing. */
+bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret)
+{
+	wire->broken = wire->broken || !body_read(wire, out, size, ret);
+	return !wire->broken;
 }
 
 void wire_end(struct wire *wire)

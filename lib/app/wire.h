@@ -45,6 +45,7 @@ struct wire {
 	int fd;
 	bool begun;
 	bool body_ended;
+	bool broken;   /* the body */
 	bool answered; /* some of an answer has been written */
 	bool cut;      /* nothing more can be sent */
 	unsigned int request;
@@ -83,7 +84,8 @@ CHECKED bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct
 /* The value of the first parameter of that name, or ABSENT; valid until wire_end(). */
 struct view wire_parameter(const struct wire *wire, struct view name);
 
-/* Up to `size` bytes of the body; *ret 0 at its end. False: it broke. */
+/* Up to `size` bytes of the body; *ret 0 at its end. False: it broke, and nothing more is
+ * read of it. */
 CHECKED bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret);
 
 /* Bytes of the answer; they leave in large pieces. False: nobody takes them. */

@@ -386,6 +386,26 @@ Test(wire, a_body_that_is_cut_aborted_or_something_else_breaks)
 	}
 }
 
+/* Who aborts may wait for the end: no more is asked of them. */
+Test(wire, a_body_that_broke_is_not_read_on)
+{
+	static const int breaking[] = {FASTCGI_ABORT, FASTCGI_PARAMS, DATA};
+	for (size_t i = 0; i < sizeof breaking / sizeof *breaking; i++) {
+		char piece[64];
+		size_t len;
+		buf_reset(&sent, BYTES_MAX);
+		head();
+		record(breaking[i], VIEW("no body"));
+		record(FASTCGI_STDIN, VIEW("more"));
+		record(FASTCGI_STDIN, VIEW(""));
+		cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+		cr_assert(begins());
+		for (int times = 0; times < 3; times++)
+			cr_expect_not(wire_read(&wire, piece, sizeof piece, &len), "%zu, %d", i, times);
+		wire_end(&wire);
+	}
+}
+
 static void send_parameters_without_end(void)
 {
 	char *pair = calloc(1, FASTCGI_RECORD_MAX);
@@ -790,4 +810,17 @@ Test(wire, nothing_of_a_request_is_left)
 		cr_expect_null(memmem(&wire, sizeof wire, secret, sizeof secret - 1));
 		cr_expect_null(memmem(wire.parameters.ptr, wire.parameters.capacity, secret, sizeof secret - 1));
 	}
+}
+
+Test(wire, nothing_of_half_a_head_is_left)
+{
+	static const char secret[] = "Zt7bW2xLr8Ny5Ju1";
+	begin(1, RESPONDER);
+	parameter("HTTP_AUTHORIZATION", "Zt7bW2xLr8Ny5Ju1 and more");
+	sent.len--;
+	deliver();
+	cr_assert_not(begins());
+	wire_end(&wire);
+	cr_expect_null(memmem(&wire, sizeof wire, secret, sizeof secret - 1));
+	cr_expect_null(memmem(wire.parameters.ptr, wire.parameters.capacity, secret, sizeof secret - 1));
 }
