@@ -1,11 +1,14 @@
 /* The endpoints of the tasks, through the real program on a real database. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "http/request.h"
 #include "http/router.h"
 #include "support/api.h"
+#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -383,6 +386,22 @@ Test(tasks, sets_and_toggles_the_mark_and_nothing_else)
 }
 
 /* An empty body that is announced is a mistake, and no wish to toggle. */
+/* A request whose end does not come is none: nobody knows what its body would have been. */
+Test(tasks, toggles_nothing_for_a_request_that_is_cut)
+{
+	const struct answer *made = create("milk", "");
+	struct buf bytes = buf_make(64 * 1024);
+	struct ask ask = {.method = "PATCH", .target = at(made, "/complete"), .token = api_token("anna")};
+	ask_write(&ask, &bytes);
+	int fd = fastcgi_connect(responder_socket(tasks));
+	/* all but the record that ends the body */
+	cr_assert(fd >= 0 && fastcgi_send(fd, (struct view){bytes.ptr, bytes.len - 8}) && shutdown(fd, SHUT_WR) == 0);
+	expect_problem(responder_answer(fd, false), 400, "body_incomplete", "cut");
+	close(fd);
+	buf_destroy(&bytes);
+	expect_member(ask_anna("GET", at(made, ""), NULL), "completed", "false");
+}
+
 Test(tasks, toggles_only_when_no_body_is_announced)
 {
 	static const struct {
@@ -413,6 +432,8 @@ Test(tasks, toggles_only_when_no_body_is_announced)
 	        {{NULL}, "{\"completed\":true,\"completed\":false}", 400, "body_malformed"},
 	        {{NULL}, " ", 400, "body_malformed"},
 	        {{"CONTENT_TYPE=text/plain"}, "{\"completed\":true}", 415, "media_type"},
+	        {{"CONTENT_TYPE=", "CONTENT_LENGTH="}, "{\"completed\":true}", 415, "media_type"},
+	        {{"CONTENT_TYPE=", "CONTENT_LENGTH=0"}, "{\"completed\":true}", 415, "media_type"},
 	};
 	const struct answer *made = create("milk", "");
 	bool completed = false;
