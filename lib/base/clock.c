@@ -239,3 +239,14 @@ bool clock_parse(struct view text, int64_t *ret)
 	*ret = instant;
 	return true;
 }
+
+bool clock_is_micros(struct view text)
+{
+	char own[CLOCK_TEXT_MICROS + 1];
+	int64_t instant;
+
+	if (!clock_parse(text, &instant))
+		return false;
+	clock_format_micros(instant, own);
+	return view_equal(text, view_of(own));
+}

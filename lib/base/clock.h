@@ -30,4 +30,7 @@ void clock_format_seconds(int64_t instant, char out[CLOCK_TEXT_SECONDS + 1]);
  * cut off. False: anything else, or a year outside 0001..9999. */
 CHECKED bool clock_parse(struct view text, int64_t *ret);
 
+/* Is it what clock_format_micros() writes for some instant of those years, byte for byte? */
+bool clock_is_micros(struct view text);
+
 #endif

@@ -102,7 +102,8 @@ static enum outcome tell_missing(const struct task_store *store, struct view id,
 }
 
 /* The instants that If-Match admits, a line each; ABSENT when it admits any. A
- * weak tag never matches (RFC 9110 §13.1.1), nor one that we never gave. */
+ * weak tag never matches (RFC 9110 §13.1.1), nor one that we never gave, though
+ * it names the instant in another way. */
 static bool condition_text(struct arena *arena, const struct etags *if_match, struct view *ret)
 {
 	if (!if_match || if_match->any) {
@@ -115,8 +116,7 @@ static bool condition_text(struct arena *arena, const struct etags *if_match, st
 		return false;
 	for (size_t i = 0; i < if_match->count; i++) {
 		struct view opaque = if_match->tags[i].opaque;
-		int64_t instant;
-		if (if_match->tags[i].weak || opaque.len != CLOCK_TEXT_MICROS || !clock_parse(opaque, &instant))
+		if (if_match->tags[i].weak || !clock_is_micros(opaque))
 			continue;
 		if (len > 0)
 			text[len++] = '\n';

@@ -320,6 +320,14 @@ Test(conditions, tags_that_compression_wrote_on_are_still_the_tasks)
 	}
 }
 
+/* The text with one character in the place of another. */
+static const char *with(const char *text, char old, char new)
+{
+	char *changed = ask_keep(view_of(text));
+	*strchr(changed, old) = new;
+	return changed;
+}
+
 Test(conditions, no_change_is_made_to_a_task_that_has_another_tag)
 {
 	const struct answer *made = create("old", FULL);
@@ -335,6 +343,9 @@ Test(conditions, no_change_is_made_to_a_task_that_has_another_tag)
 	        "IF_MATCH=\"infinity\"",
 	        "IF_MATCH=\"';DROP/**/TABLE/**/todo.task;--\"",
 	        "IF_MATCH=\"2026-99-99T08:00:00.000000Z\"",
+	        /* the same instant, but no tag of ours */
+	        ask_format("IF_MATCH=%s", with(tag_of(now), 'T', 't')),
+	        ask_format("IF_MATCH=%s", with(tag_of(now), 'Z', 'z')),
 	};
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		for (size_t j = 0; j < COUNT(headers); j++) {

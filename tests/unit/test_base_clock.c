@@ -82,6 +82,34 @@ Test(clock, formats_microseconds)
 	}
 }
 
+Test(clock, knows_the_one_form_that_it_writes)
+{
+	static const struct {
+		const char *text;
+		bool own;
+	} cases[] = {
+	        {"2026-01-31T08:00:00.500000Z", true},
+	        {"0001-01-01T00:00:00.000000Z", true},
+	        {"9999-12-31T23:59:59.999999Z", true},
+	        /* the same instants otherwise, some as long */
+	        {"2026-01-31t08:00:00.500000Z", false},
+	        {"2026-01-31T08:00:00.500000z", false},
+	        {"2026-01-31T10:00:00.5+02:00", false},
+	        {"2026-01-31T08:00:00.5-00:00", false},
+	        {"2026-01-31T08:00:00.5Z", false},
+	        {"2026-01-31T08:00:00.5000000Z", false},
+	        {"2016-12-31T23:59:60.000000Z", false},
+	        /* none */
+	        {"0000-01-01T00:00:00.000000Z", false},
+	        {"2026-02-30T08:00:00.000000Z", false},
+	        {"infinity", false},
+	        {"", false},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		cr_expect_eq(clock_is_micros(view_of(cases[i].text)), cases[i].own, "%s", cases[i].text);
+}
+
 Test(clock, formats_instants_beyond_the_calendar_as_its_ends)
 {
 	char text[CLOCK_TEXT_MICROS + 1];
