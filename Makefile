@@ -221,7 +221,7 @@ test-dist: ## that tarball in a bare Debian with nothing but Apache, by an ordin
 
 # ---- measure ----
 
-.PHONY: bench bench-growth check-cost
+.PHONY: bench bench-growth bench-flame check-cost
 bench: ## this product, what one could pick instead, and the limits; about 25 minutes (ONLY, WHO, CONNECTIONS, ROUNDS, SECS: a part)
 	@bin/stack deps run bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
@@ -231,6 +231,11 @@ bench-growth: ## what a list costs among up to a million users (SIZES), and in l
 	@bin/stack deps run bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
 	@tests/bench/growth
+
+bench-flame: ## where the processor time of a list goes, by perf, as a flame graph; as root
+	@bin/stack deps run bench flame
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@tests/bench/flame
 
 check-cost: ## instructions of a request against those in tests/bench/cost.txt; RECORD=1 writes them anew
 	@bin/stack deps run cost
