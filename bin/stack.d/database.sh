@@ -93,9 +93,10 @@ database_start() {
 database_bootstrap() {
     local host=${1-$DATA/sock} port=${2-5432}
     [[ ! -e $DATA/bootstrapped ]] || return 0
-    as_user env PGPASSWORD="$PASSWORD_SUPERUSER" PGDATABASE=postgres DATABASE_NAME=todo APP_ROLE=todo_app \
-        OWNER_PASSWORD="$PASSWORD_OWNER" APP_PASSWORD="$PASSWORD_APP" BETTER_AUTH_PASSWORD="$PASSWORD_ISSUER" \
-        psql -X -q -h "$host" -p "$port" -U postgres -f "$STACK_HOME/sql/bootstrap.sql" 2>&1 \
+    # In front of the function and not behind env, whose command line is public.
+    PGPASSWORD=$PASSWORD_SUPERUSER PGDATABASE=postgres DATABASE_NAME=todo APP_ROLE=todo_app \
+        OWNER_PASSWORD=$PASSWORD_OWNER APP_PASSWORD=$PASSWORD_APP BETTER_AUTH_PASSWORD=$PASSWORD_ISSUER \
+        as_user psql -X -q -h "$host" -p "$port" -U postgres -f "$STACK_HOME/sql/bootstrap.sql" 2>&1 \
         | as_user_write "$DATA/log/bootstrap.log" || {
         show_log bootstrap
         fail 'making the roles and the database failed'
@@ -105,7 +106,7 @@ database_bootstrap() {
 
 # The responders may read Better Auth's public keys, once it has made its tables.
 database_grant_keys() {
-    as_user env PGPASSWORD="$PASSWORD_SUPERUSER" psql -X -q -h "$DATA/sock" -U postgres -v app_role=todo_app \
+    PGPASSWORD=$PASSWORD_SUPERUSER as_user psql -X -q -h "$DATA/sock" -U postgres -v app_role=todo_app \
         -f "$STACK_HOME/sql/optional/better_auth_keys/deploy.sql" todo 2>&1 | as_user_write "$DATA/log/keys.log" || {
         show_log keys
         fail "granting the columns of Better Auth's keys failed"

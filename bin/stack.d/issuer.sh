@@ -58,14 +58,17 @@ issuer_start() {
         port_is_free "$port" || port=0
     fi
     for name in $(exported ISSUER_); do
-        given+=("$name=${!name}")
+        [[ $name == ISSUER_DATABASE_URL ]] || given+=("$name=${!name}")
     done
     ((NODE_MAJOR > 18)) || given+=(NODE_OPTIONS=--experimental-global-webcrypto)
     as_user rm -f "$DATA/issuer.port"
-    spawn issuer env -i PATH="$PATH" HOME="$DATA" BETTER_AUTH_URL="$1" BETTER_AUTH_SECRET="$GENERATED_SECRET" \
+    # Not by env, whose command line is public.
+    printf '%s' "$GENERATED_SECRET" | as_user_write "$DATA/issuer-secret"
+    printf '%s' "$2" | as_user_write "$DATA/issuer-database"
+    spawn issuer env -i PATH="$PATH" HOME="$DATA" BETTER_AUTH_URL="$1" BETTER_AUTH_SECRET_FILE="$DATA/issuer-secret" \
+        ISSUER_DATABASE_URL_FILE="$DATA/issuer-database" \
         ISSUER_ERASE_URL="$BASE_URL${BASE_PATH-}" ISSUER_PORT="$port" ISSUER_ADDRESS_FILE="$DATA/issuer.port" ISSUER_OUTBOX="$DATA/outbox.jsonl" \
-        "${given[@]}" ISSUER_DATABASE_URL="$2" \
-        node "$STACK_HOME/frontend/auth-server.mjs"
+        "${given[@]}" node "$STACK_HOME/frontend/auth-server.mjs"
 }
 
 issuer_wait() {

@@ -172,6 +172,69 @@ Test(run, make_up_starts_everything_and_make_down_leaves_nothing_with_apache)
 	up_and_down("run-apache", "SERVER=apache");
 }
 
+/* ---- what neighbours see ---- */
+
+/* Stands in front of the program of that name: writes its arguments down, as /proc shows them to everybody. */
+static void put_in_front(const char *folder, const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	FILE *file = fopen(path, "w");
+	cr_assert_not_null(file);
+	fprintf(file,
+	        "#!/bin/bash\nprintf '%%s\\n' \"${0##*/} $*\" >>'%s/said'\n"
+	        "exec \"$(PATH=${PATH#*:} type -P %s)\" \"$@\"\n",
+	        folder, name);
+	cr_assert_eq(fclose(file), 0);
+	cr_assert_eq(chmod(path, 0755), 0);
+}
+
+static void expect_unsaid(const char *said, const char *name, struct view secret)
+{
+	cr_assert_geq(secret.len, 32, "%s", name);
+	cr_expect_null(memmem(said, strlen(said), secret.ptr, secret.len), "the secret of %s is in\n%s", name, said);
+}
+
+Test(run, no_secret_is_on_a_command_line)
+{
+	static const char *const programs[] = {"env", "setpriv", "setsid", "psql", "sqitch", "curl", "node"};
+	static const char *const urls[] = {"DATABASE_URL", "OWNER_DATABASE_URL", "ISSUER_DATABASE_URL",
+	                                   "SUPERUSER_DATABASE_URL"};
+	static char said[1024 * 1024];
+	char folder[] = "/tmp/todo-fcgi-test-XXXXXX";
+	char path[TEXT_MAX];
+	cr_assert_not_null(mkdtemp(folder));
+	/* The stack's own user goes by them, too. */
+	cr_assert_eq(chmod(folder, 0755), 0);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		put_in_front(folder, programs[i]);
+	snprintf(path, sizeof path, "%s/said", folder);
+	FILE *file = fopen(path, "w+");
+	cr_assert(file && chmod(path, 0666) == 0);
+	snprintf(path, sizeof path, "%s:%s", folder, getenv("PATH"));
+	setenv("PATH", path, 1);
+
+	struct stack stack = stack_make("run-lines", (const char *const[]){NULL});
+	up(&stack);
+	said[fread(said, 1, sizeof said - 1, file)] = '\0';
+	fclose(file);
+	cr_expect(strstr(said, "bootstrap.sql") && strstr(said, "auth-server.mjs") && strstr(said, "sqitch "), "%s",
+	          said);
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		struct view rest = view_of(stack_value(&stack, urls[i]));
+		/* postgresql://role:password@… */
+		(void)view_cut(&rest, ':');
+		(void)view_cut(&rest, ':');
+		expect_unsaid(said, urls[i], view_cut(&rest, '@'));
+	}
+	expect_unsaid(said, "Better Auth", view_of(stack_value(&stack, "ISSUER_SECRET")));
+	down(&stack);
+	snprintf(path, sizeof path, "rm -r %s", folder);
+	cr_expect_eq(system(path), 0);
+}
+
+/* ---- twice ---- */
+
 Test(run, a_second_up_finds_the_first)
 {
 	struct stack stack = stack_make("run-twice", (const char *const[]){"BETTER_AUTH_SECRET=" SECRET, NULL});
@@ -525,6 +588,43 @@ Test(run, says_503_while_the_database_is_away_and_recovers_alone_with_lighttpd)
 Test(run, says_503_while_the_database_is_away_and_recovers_alone_with_apache)
 {
 	loses_its_database("run-away-a", "SERVER=apache");
+}
+
+/* Root looks into a log that lies where the programs' user may write. */
+Test(run, a_link_in_the_place_of_a_log_shows_nothing_of_roots)
+{
+	static const char secret[] = "what-only-root-may-read";
+	char folder[] = "/tmp/todo-fcgi-test-XXXXXX";
+	char file[64];
+	char log[TEXT_MAX];
+	uint64_t web = 0;
+	int output, status;
+	if (geteuid() != 0)
+		cr_skip_test("only root reads more than the programs' user");
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/secret", folder);
+	private_file(folder, file, view_of(secret));
+	struct stack stack = stack_make("run-link", (const char *const[]){"BETTER_AUTH_SECRET=" SECRET, NULL});
+	struct buf printed = buf_make(256 * 1024);
+	pid_t pid = stack_begin(&stack, (const char *const[]){"bin/stack", "run", NULL}, &output);
+	cr_assert_gt(pid, 0);
+	cr_assert(read_until(output, &printed, "Ctrl-C stops"), "%.*s", VIEW_ARGS(buf_view(&printed)));
+	cr_assert(stack_read(&stack));
+	snprintf(log, sizeof log, "%s/web.log", stack_value(&stack, "LOG_DIR"));
+	unlink(log);
+	cr_assert_eq(symlink(file, log), 0);
+	cr_assert(view_to_u64(view_of(stack_value(&stack, "WEB_PID")), INT32_MAX, &web));
+	cr_assert_eq(kill((pid_t)web, SIGKILL), 0);
+	cr_expect_not(read_until(output, &printed, secret));
+	cr_expect_not_null(memmem(printed.ptr, printed.len, "web has ended by itself", 23), "%.*s",
+	                   VIEW_ARGS(buf_view(&printed)));
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	close(output);
+	buf_destroy(&printed);
+	unlink(file);
+	rmdir(folder);
+	down(&stack);
 }
 
 /* The tests' own promise: nothing of a stack outlives its test. */
