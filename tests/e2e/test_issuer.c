@@ -307,6 +307,56 @@ Test(issuer, has_api_auth_and_nothing_else_through_nginx)
 	keeps_paths_apart("issuer-n-paths", "SERVER=nginx");
 }
 
+/* ---- who asks ---- */
+
+/* Better Auth counts who signs in by the address that it also writes into the session. */
+static void hears_the_address_of_the_connection(const char *name, const char *server)
+{
+	static const char *const forged[] = {
+	        "",
+	        "X-Forwarded-For: 203.0.113.9\r\n",
+	        "X-Forwarded-For: 203.0.113.9\r\nx-forwarded-for: 203.0.113.10\r\n",
+	        "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n",
+	        "X-Forwarded-For:\r\n",
+	        "X-Forwarded-For: ,\r\n",
+	        "X_Forwarded_For: 203.0.113.9\r\n",
+	        "Connection: X-Forwarded-For\r\n",
+	        "X-Forwarded-For: 203.0.113.9\r\nConnection: X-Forwarded-For\r\n",
+	        "X-Real-IP: 203.0.113.9\r\nX-Client-IP: 203.0.113.9\r\nCF-Connecting-IP: 203.0.113.9\r\n"
+	        "True-Client-IP: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\n",
+	};
+	up(name, (const char *const[]){server, "ISSUER_RATE_LIMIT=off", NULL});
+	(void)sign_up("alice");
+	for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+		struct reply reply = reply_to(&(struct http_ask){
+		        .method = "POST",
+		        .target = "/api/auth/sign-in/email",
+		        .headers = text("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), forged[i]),
+		        .body = "{\"email\":\"alice@example.com\",\"password\":\"correct horse battery\"}",
+		});
+		cr_assert_eq(reply.status, 200, "%s: %d", forged[i], reply.status);
+		reply = ask_issuer("/get-session", member(reply, "token"), NULL);
+		struct view address = json_member_text(json_member(reply.json, "session"), "ipAddress");
+		cr_expect(view_equal(address, VIEW("127.0.0.1")), "%s: %.*s", forged[i], VIEW_ARGS(address));
+	}
+	down();
+}
+
+Test(issuer, hears_the_address_of_the_connection_alone_through_lighttpd)
+{
+	hears_the_address_of_the_connection("issuer-l-address", "SERVER=lighttpd");
+}
+
+Test(issuer, hears_the_address_of_the_connection_alone_through_apache)
+{
+	hears_the_address_of_the_connection("issuer-a-address", "SERVER=apache");
+}
+
+Test(issuer, hears_the_address_of_the_connection_alone_through_nginx)
+{
+	hears_the_address_of_the_connection("issuer-n-address", "SERVER=nginx");
+}
+
 /* ---- what Better Auth signs that is no access token ---- */
 
 /* The value of the cookie of that name that the answer sets; NULL: none. */
