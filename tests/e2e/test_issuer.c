@@ -7,7 +7,7 @@
 
 #include "base/base64url.h"
 #include "base/clock.h"
-#include "support/http.h"
+#include "support/http2.h"
 #include "support/stack.h"
 
 enum { ARENA_MAX = 4 * 1024 * 1024, TEXT_MAX = 4096, FILE_MAX = 1024 * 1024, PATIENCE = 30 };
@@ -587,14 +587,186 @@ Test(issuer, takes_a_session_cookie_in_chunks_through_apache)
 	work_with_chunks("apache");
 }
 
+/* ---- HTTP/2, which lighttpd speaks with whoever does; behind TLS that is every browser ---- */
+
+#define FIELD(name, value)              \
+	{                               \
+		VIEW(name), VIEW(value) \
+	}
+
+/* What is said with these fields, and `body` if that is not NULL; NULL: no answer, or one that is not JSON. */
+static const cJSON *ask_http2(const struct http2_field *fields, size_t count, const char *body)
+{
+	struct buf content = buf_make(FILE_MAX);
+	const cJSON *json = NULL;
+	enum http_result result = http2_ask(stack_port(&stack), fields, count, view_of(body), &content);
+	cr_assert_neq(result, HTTP_SILENT);
+	if (result != HTTP_OK || json_parse(&arena, buf_view(&content), &json) != JSON_OK)
+		json = NULL;
+	buf_destroy(&content);
+	return json;
+}
+
+/* The same to a program, with further fields behind those that every request has. */
+static const cJSON *ask_program(const char *method, const char *path, const struct http2_field *more, size_t count,
+                                const char *body)
+{
+	enum { FIELDS_MAX = 16 };
+	struct http2_field fields[FIELDS_MAX] = {
+	        {VIEW(":method"), view_of(method)},
+	        FIELD(":scheme", "http"),
+	        {VIEW(":path"), view_of(path)},
+	        FIELD(":authority", "localhost"),
+	        FIELD("content-type", "application/json"),
+	        {VIEW("content-length"), view_of(text("%zu", body ? strlen(body) : 0))},
+	};
+	size_t usual = body ? 6 : 4;
+	cr_assert_leq(usual + count, FIELDS_MAX);
+	memcpy(fields + usual, more, count * sizeof *more);
+	return ask_http2(fields, usual + count, body);
+}
+
+#define ASK_PROGRAM(method, path, body, ...)                                 \
+	ask_program(method, path, (const struct http2_field[]){__VA_ARGS__}, \
+	            sizeof((const struct http2_field[]){__VA_ARGS__}) / sizeof(struct http2_field), body)
+
+static void expect_me(const cJSON *answer, const struct user *user, const char *what)
+{
+	struct view id = json_member_text(json_member(answer, "user"), "id");
+	cr_expect(view_equal(id, view_of(user->id)), "%s: %.*s", what, VIEW_ARGS(id));
+}
+
+static void expect_code(const cJSON *answer, const char *code, const char *what)
+{
+	struct view said = json_member_text(answer, "code");
+	cr_expect(view_equal(said, view_of(code)), "%s: %.*s", what, VIEW_ARGS(said));
+}
+
+Test(issuer, takes_credentials_by_http_2_as_by_http_1)
+{
+	up("issuer-http2", (const char *const[]){"SERVER=lighttpd", "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
+	                                         "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = sign_up("alice");
+	const struct http2_field token = {VIEW("authorization"), view_of(text("Bearer %s", alice.token))};
+	expect_me(ASK_PROGRAM("GET", "/auth/me", NULL, token), &alice, "a token");
+	expect_code(ASK_PROGRAM("GET", "/auth/me", NULL, token, token), "two_credentials", "two tokens");
+	expect_code(ASK_PROGRAM("GET", "/auth/me", NULL, FIELD("authorization_", "x"), FIELD("origin", "null")),
+	            "unauthorized", "no token");
+	const cJSON *made = ASK_PROGRAM("POST", tasks_of(&alice), "{\"title\":\"Buy milk\"}", token);
+	cr_expect(view_equal(json_member_text(made, "title"), VIEW("Buy milk")));
+
+	/* Browsers send one field for each cookie (RFC 9113 §8.2.3). */
+	const char *value = cookie_of("better-auth.session_data", cookie_set(alice.head, "better-auth.session_data"));
+	const struct http2_field cookie = {VIEW("cookie"), view_of(value)};
+	const struct http2_field other = FIELD("cookie", "theme=dark");
+	const struct http2_field own = {VIEW("origin"), view_of(stack_value(&stack, "PUBLIC_URL"))};
+	const struct http2_field foreign = FIELD("origin", "https://evil.example");
+	expect_me(ASK_PROGRAM("GET", "/auth/me", NULL, other, cookie, other), &alice, "a cookie among others");
+	expect_code(ASK_PROGRAM("GET", "/auth/me", NULL, cookie, other, cookie), "unauthorized", "two of one name");
+	const char *task = "{\"title\":\"Buy bread\"}";
+	expect_code(ASK_PROGRAM("POST", tasks_of(&alice), task, cookie), "origin_refused", "no origin");
+	expect_code(ASK_PROGRAM("POST", tasks_of(&alice), task, cookie, foreign), "origin_refused", "another's");
+	expect_code(ASK_PROGRAM("POST", tasks_of(&alice), task, cookie, own, foreign), "origin_refused", "two");
+	made = ASK_PROGRAM("POST", tasks_of(&alice), task, cookie, own);
+	cr_expect(view_equal(json_member_text(made, "title"), VIEW("Buy bread")));
+	cr_expect_eq(count(ask("GET", tasks_of(&alice), alice.token, NULL)), 2);
+	down();
+}
+
+/* How many requests for paths that begin so Better Auth has seen. */
+static size_t requests_for(const char *start)
+{
+	size_t count = 0;
+	for (struct view rest = file_read("requests"); rest.len > 0;) {
+		struct view path = view_cut(&rest, '\n');
+		(void)view_cut(&path, ' ');
+		count += view_starts(path, view_of(start));
+	}
+	return count;
+}
+
+#define METHOD FIELD(":method", "GET")
+#define POST FIELD(":method", "POST")
+#define SCHEME FIELD(":scheme", "http")
+#define PATH FIELD(":path", "/api/auth/bad")
+#define AUTHORITY FIELD(":authority", "localhost")
+#define USUAL METHOD, SCHEME, PATH, AUTHORITY
+/* What would be a request of its own to whoever reads HTTP/1.1. */
+#define SMUGGLED "x\r\n\r\nGET /api/auth/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* The web server makes HTTP/1.1 of it for Better Auth, where other bytes would end a field or a request. */
+Test(issuer, hears_of_no_http_2_request_that_is_malformed)
+{
+	enum { FIELDS_MAX = 8 };
+	static const struct {
+		const char *what;
+		struct http2_field fields[FIELDS_MAX];
+		const char *content;
+	} cases[] = {
+	        {"CR LF in a value", {USUAL, FIELD("x-a", SMUGGLED)}},
+	        {"LF in a value", {USUAL, FIELD("x-a", "x\nx-b: y")}},
+	        {"CR in a value", {USUAL, FIELD("x-a", "x\rx-b: y")}},
+	        {"NUL in a value", {USUAL, FIELD("x-a", "x\0y")}},
+	        {"CR LF in a name", {USUAL, FIELD("x-a: " SMUGGLED "x-b", "y")}},
+	        {"a blank in a name", {USUAL, FIELD("x a", "y")}},
+	        {"a colon in a name", {USUAL, FIELD("x-a:", "y")}},
+	        {"a colon before a name", {USUAL, FIELD(":x-a", "y")}},
+	        {"NUL in a name", {USUAL, FIELD("x\0a", "y")}},
+	        {"a capital in a name", {USUAL, FIELD("X-a", "y")}},
+	        {"no name", {USUAL, FIELD("", "y")}},
+	        {"CR LF in the method", {FIELD(":method", "GET / HTTP/1.1\r\n" SMUGGLED), SCHEME, PATH, AUTHORITY}},
+	        {"a blank in the method", {FIELD(":method", "GET /api/auth/smuggled"), SCHEME, PATH, AUTHORITY}},
+	        {"CR LF in the path", {METHOD, SCHEME, FIELD(":path", "/ HTTP/1.1\r\n" SMUGGLED), AUTHORITY}},
+	        {"NUL in the path", {METHOD, SCHEME, FIELD(":path", "/api/auth/bad\0x"), AUTHORITY}},
+	        {"a path without its slash", {METHOD, SCHEME, FIELD(":path", "api/auth/bad"), AUTHORITY}},
+	        {"CR LF in the authority", {METHOD, SCHEME, PATH, FIELD(":authority", SMUGGLED)}},
+	        {"a path in the authority", {METHOD, SCHEME, PATH, FIELD(":authority", "localhost/x")}},
+	        {"an authority and another host", {USUAL, FIELD("host", "attacker.example")}},
+	        {"no method", {SCHEME, PATH, AUTHORITY}},
+	        {"no path", {METHOD, SCHEME, AUTHORITY}},
+	        {"two methods", {USUAL, METHOD}},
+	        {"two paths", {USUAL, PATH}},
+	        {"a path behind a field", {METHOD, SCHEME, AUTHORITY, FIELD("x-a", "y"), PATH}},
+	        {"a web socket (RFC 8441)",
+	         {FIELD(":protocol", "websocket"), FIELD(":method", "CONNECT"), SCHEME, PATH, AUTHORITY}},
+	        {"connection", {USUAL, FIELD("connection", "close")}},
+	        {"upgrade", {USUAL, FIELD("upgrade", "websocket")}},
+	        {"transfer-encoding", {USUAL, FIELD("transfer-encoding", "chunked")}, "0\r\n\r\n"},
+	        {"more content than its length",
+	         {POST, SCHEME, PATH, AUTHORITY, FIELD("content-length", "2")},
+	         "{}" SMUGGLED},
+	        {"less content than its length", {POST, SCHEME, PATH, AUTHORITY, FIELD("content-length", "9")}, "{}"},
+	        {"two lengths",
+	         {POST, SCHEME, PATH, AUTHORITY, FIELD("content-length", "2"), FIELD("content-length", "3")},
+	         "{}x"},
+	};
+	static const struct http2_field blank[] = {METHOD, SCHEME, FIELD(":path", "/api/auth/blank HTTP/1.1"),
+	                                           AUTHORITY};
+	static const struct http2_field good[] = {METHOD, SCHEME, FIELD(":path", "/api/auth/good"), AUTHORITY};
+	up("issuer-http2bad",
+	   (const char *const[]){"SERVER=lighttpd", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests", NULL});
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t count = 0;
+		while (count < FIELDS_MAX && !view_is_absent(cases[i].fields[count].name))
+			count++;
+		size_t before = requests_for("/api/auth/bad");
+		const cJSON *answer = ask_http2(cases[i].fields, count, cases[i].content);
+		cr_expect(!answer || cJSON_GetNumberValue(json_member(answer, "status")) >= 400, "%s", cases[i].what);
+		cr_expect_eq(requests_for("/api/auth/bad"), before, "%s", cases[i].what);
+	}
+	(void)ask_http2(blank, sizeof blank / sizeof *blank, NULL);
+	(void)ask_http2(good, sizeof good / sizeof *good, NULL);
+	cr_expect_eq(requests_for("/api/auth/blank%20HTTP/1.1"), 1);
+	cr_expect_eq(requests_for("/api/auth/good"), 1);
+	cr_expect_eq(requests_for("/api/auth/smuggled"), 0);
+	down();
+}
+
 /* ---- keys that change ---- */
 
 static size_t key_set_requests(void)
 {
-	size_t count = 0;
-	for (struct view rest = file_read("requests"); rest.len > 0;)
-		count += view_equal(view_cut(&rest, '\n'), VIEW("GET /api/auth/jwks"));
-	return count;
+	return requests_for("/api/auth/jwks");
 }
 
 Test(issuer, follows_a_rotation_and_still_knows_the_old_key)

@@ -138,6 +138,16 @@ static bool have(struct http *http, size_t count, int64_t deadline, enum http_re
 	return true;
 }
 
+enum http_result http_take(struct http *http, size_t count, struct view *ret)
+{
+	enum http_result why = HTTP_OK;
+	if (!have(http, count, deadline_make(), &why))
+		return why;
+	*ret = (struct view){http->in.ptr + http->taken, count};
+	http->taken += count;
+	return HTTP_OK;
+}
+
 /* Waits for the next occurrence of `end` and gives the bytes before it; what is given is not taken. */
 static bool until(struct http *http, struct view end, int64_t deadline, struct view *ret, enum http_result *ret_why)
 {

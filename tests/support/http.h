@@ -50,6 +50,9 @@ void http_send(struct http *http, struct view bytes);
 /* Tells the server that no more will come. What it has sent can still be read. */
 void http_shut(struct http *http);
 
+/* The next `count` bytes, whatever they mean; *ret is good until more is asked for. */
+CHECKED enum http_result http_take(struct http *http, size_t count, struct view *ret);
+
 /* Reads the next answer; interim ones (1xx) are skipped. `to_head`: it answers
  * HEAD, and so has no body. Destroy *ret after HTTP_OK. */
 CHECKED enum http_result http_receive(struct http *http, bool to_head, struct http_answer *ret);
