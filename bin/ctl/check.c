@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "app/parts.h"
+#include "app/settings.h"
 #include "auth/keyset.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
@@ -176,7 +177,7 @@ int run_check(const struct command *command, int argc, char **argv)
 	(void)argv;
 	if (argc > 1)
 		return refuse_usage(command, "too many arguments");
-	if (!read_settings(&config, &error)) {
+	if (!read_settings(&config, &error) || !settings_check(&config, &error)) {
 		found(BAD, "settings", "%.*s", VIEW_ARGS(buf_view(&error)));
 	} else {
 		found(FINE, "settings", "can be read");

@@ -10,6 +10,7 @@
 #include "app/limits.h"
 #include "app/record.h"
 #include "app/reload.h"
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/percent.h"
@@ -502,14 +503,9 @@ static bool handlers_complete(const struct app_program *program, struct buf *err
 /* The settings, and what answers always say because of them. */
 static bool settings_read(const struct config_source *source, struct app *app, struct buf *error)
 {
-	struct view bad;
 	struct config *config = &app->config;
-	if (!config_load_files(source, &app->files, config, error))
+	if (!config_load_files(source, &app->files, config, error) || !settings_check(config, error))
 		return false;
-	if (!cors_origins_valid(config->cors_origins, &bad)) {
-		BUF_LIT(error, "CORS_ORIGINS: every entry is an origin such as https://app.example");
-		return false;
-	}
 	app->cors.origins = config->cors_origins;
 	app->cors.credentials = config->auth_cookie;
 	app->cors.timing = config->server_timing;
@@ -525,15 +521,10 @@ static bool settings_read(const struct config_source *source, struct app *app, s
 
 static bool memory_open(struct app *app, struct buf *error)
 {
-	if (!arena_init(&app->arena, ARENA_MAX)) {
-		BUF_LIT(error, "out of memory");
-		return false;
-	}
-	bool base_path_valid = request_base_path_valid(&app->arena, app->config.base_path);
-	arena_reset(&app->arena);
-	if (!base_path_valid)
-		BUF_LIT(error, "BASE_PATH: must be a path such as /~user/todo, without a slash at its end");
-	return base_path_valid;
+	if (arena_init(&app->arena, ARENA_MAX))
+		return true;
+	BUF_LIT(error, "out of memory");
+	return false;
 }
 
 bool app_open(const struct app_program *program, const struct config_source *source, struct app *ret, struct buf *error)

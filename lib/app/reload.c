@@ -1,6 +1,7 @@
 /* Notices that settings files have changed, and puts their secrets to use. */
 #include "app/reload.h"
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/state_dir.h"
@@ -70,6 +71,10 @@ static bool load(struct app *app, struct watch *files, bool *ret_replaced, struc
 
 	if (!config_load_files(&app->source, files, &fresh, error))
 		return false;
+	if (!settings_check(&fresh, error)) {
+		config_release(&fresh);
+		return false;
+	}
 	bool kept = config_with_secrets(&app->config, &fresh, &merged);
 	config_release(&fresh);
 	if (!kept) {

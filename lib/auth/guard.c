@@ -134,10 +134,15 @@ enum outcome guard_operator(const struct request *request, struct view expected,
 	enum outcome outcome = read_token(request, &token, ret_reason);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (secret_equal(token, expected))
+	if (expected.len > 0 && secret_equal(token, expected))
 		return OUTCOME_OK;
 	*ret_reason = "bad_operator_token";
 	return OUTCOME_TOKEN_INVALID;
+}
+
+bool guard_operator_valid(struct view expected)
+{
+	return view_find(expected, ',') == expected.len && view_equal(view_trim(expected), expected);
 }
 
 enum outcome guard_owner(struct arena *arena, const struct claims *claims, struct view path_user,

@@ -33,8 +33,12 @@ CHECKED enum outcome guard_session(struct keyring *keyring, const struct cors *c
                                    const struct request *request, const struct claims **ret, const char **ret_reason);
 
 /* Is the bearer token the operator's own `expected` one? OUTCOME_UNAUTHENTICATED:
- * none was sent; OUTCOME_TOKEN_INVALID: another. *ret_reason as above. */
+ * none was sent; OUTCOME_TOKEN_INVALID: another, or an empty one is expected.
+ * *ret_reason as above. */
 CHECKED enum outcome guard_operator(const struct request *request, struct view expected, const char **ret_reason);
+
+/* Can a client send that token to guard_operator()? Empty: none is expected. */
+bool guard_operator_valid(struct view expected);
 
 /* Admits the token's subject to the path of `path_user`, byte for byte the same.
  * *ret lives in the arena. */

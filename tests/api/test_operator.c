@@ -90,6 +90,9 @@ Test(operator, check_names_what_would_keep_programs_from_serving)
 	} cases[] = {
 	        {"JWT_LEEWAY=61", "BAD   settings: JWT_LEEWAY"},
 	        {"JWT_NONSENSE=1", "BAD   settings: JWT_NONSENSE"},
+	        {"CORS_ORIGINS=https://app.example/", "BAD   settings: CORS_ORIGINS"},
+	        {"BASE_PATH=/todo/", "BAD   settings: BASE_PATH"},
+	        {"METRICS_TOKEN=0123456789abcdef,0123456789abcdef", "BAD   settings: METRICS_TOKEN"},
 	        {"STATE_DIR=/tmp/x", "BAD   STATE_DIR: "},
 	        {"BETTER_AUTH_SECRET=short", "BAD   settings: BETTER_AUTH_SECRET"},
 	        {"JWKS_FILE=/nowhere", "BAD   settings: JWKS_FILE"},

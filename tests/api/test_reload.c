@@ -252,6 +252,22 @@ Test(reload, takes_a_new_token_for_metrics)
 
 /* ---- files that are no good ---- */
 
+Test(reload, keeps_the_token_for_metrics_when_the_new_one_is_none_that_could_be_sent)
+{
+	put("secret", OLD_SECRET);
+	put("metrics", "Old-metrics_token_0Zt7bW2xLr8N");
+	struct responder *health =
+	        start("health", (const char *const[]){ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")),
+	                                              "METRICS_TOKEN",
+	                                              ask_format("METRICS_TOKEN_FILE=%s", path_of("metrics")), NULL});
+	struct wait old = {health, "/metrics", "Old-metrics_token_0Zt7bW2xLr8N", 200, NULL};
+	cr_expect(answers(&old));
+	put("metrics", "New-metrics,token_0Zt7bW2xLr8N");
+	until_logged(health, KEPT);
+	until_logged(health, "METRICS_TOKEN: no bearer token has a comma");
+	cr_expect(answers(&old));
+}
+
 Test(reload, keeps_the_old_secret_when_the_new_file_is_no_good)
 {
 	static const char *const bad[] = {"short", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

@@ -129,6 +129,9 @@ Test(settings, refuses_values_that_are_none)
 	        {"BASE_PATH=/" VALUE "//x"},
 	        {"BASE_PATH=/" VALUE "/../x"},
 	        {"BASE_PATH=/%zz" VALUE},
+	        {"METRICS_TOKEN=" VALUE ",0123456789abcdef"},
+	        {"METRICS_TOKEN=0123456789abcdef" VALUE " "},
+	        {"METRICS_TOKEN=\t0123456789abcdef" VALUE},
 	        {"TODO_ENV_FILE=/nowhere"},
 	};
 	expect_each_refused("tasks", EACH(cases));

@@ -2,6 +2,7 @@
 #include "auth/guard.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -262,5 +263,31 @@ Test(auth_guard, says_when_the_principals_token_was_issued)
 		const struct principal *principal = NULL;
 		cr_assert_eq(guard_owner(&arena, &own, VIEW("u1"), &principal), OUTCOME_OK);
 		cr_expect_eq(principal_issued_at(principal), instants[i]);
+	}
+}
+
+Test(auth_guard, knows_a_token_of_the_operators_that_nobody_can_send)
+{
+	static const struct {
+		const char *token;
+		bool valid;
+	} cases[] = {
+	        {"", true},       {"Wq7-metrics_0Zt7bW2xLr8N", true},
+	        {"a b", true},    {"a,b", false},
+	        {",", false},     {"a,", false},
+	        {" a", false},    {"a ", false},
+	        {"a\t", false},   {"\ta", false},
+	        {"Bearer", true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *header = NULL;
+		const char *why = NULL;
+		struct view expected = view_of(cases[i].token);
+		cr_assert_gt(asprintf(&header, "Bearer %s", cases[i].token), 0);
+		struct request request = {.authorization = view_of(header)};
+		cr_expect_eq(guard_operator_valid(expected), cases[i].valid, "%s", cases[i].token);
+		cr_expect_eq(guard_operator(&request, expected, &why) == OUTCOME_OK, cases[i].valid && expected.len > 0,
+		             "%s", cases[i].token);
+		free(header);
 	}
 }
