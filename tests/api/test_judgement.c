@@ -1,4 +1,4 @@
-/* The order in which a request is judged (docs/openapi.yaml): what comes first is told, whatever else is wrong with it. */
+/* The order in which a request is judged (docs/openapi.yaml): what comes first is told, whatever else is wrong. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
