@@ -100,6 +100,21 @@ static bool set_options(CURL *curl, const struct fetch_options *options, struct 
 	return bad == CURLE_OK;
 }
 
+/* Who can do something about it is not the same for each class. */
+static const char *describe(long status)
+{
+	switch (status / 100) {
+	case 3:
+		return "the answer is not a 200 but a redirect, which is not followed";
+	case 4:
+		return "the answer is not a 200 but a 4xx: there is no key set at that path";
+	case 5:
+		return "the answer is not a 200 but a 5xx: the issuer fails";
+	default:
+		return "the answer is not a 200";
+	}
+}
+
 const char *fetch(const struct fetch_options *options, struct buf *ret)
 {
 	CURL *curl = curl_easy_init();
@@ -118,7 +133,7 @@ const char *fetch(const struct fetch_options *options, struct buf *ret)
 	else if (code != CURLE_OK)
 		fault = curl_easy_strerror(code);
 	else if (status != HTTP_OK)
-		fault = "the answer is not a 200";
+		fault = describe(status);
 	curl_easy_cleanup(curl);
 	return fault;
 }

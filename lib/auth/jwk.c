@@ -6,7 +6,7 @@
 #include "base/base64url.h"
 
 /* A tree of JSON takes many times its text; a document that needs more is no key set. */
-enum { PARSE_MEMORY = 8 * 1024 * 1024, NOTE_KID_MAX = 64 };
+enum { PARSE_MEMORY = 8 * 1024 * 1024 };
 
 const char *jwks_error_text(enum jwks_error error)
 {
@@ -170,18 +170,9 @@ enum key_error jwk_parse(struct arena *arena, const cJSON *jwk, enum alg rsa_alg
 /* The key by its number and, if its kid is fit to be printed, by that. */
 static void add_note(struct buf *notes, size_t number, const cJSON *jwk, enum key_error error)
 {
-	struct view kid = json_member_text(jwk, "kid");
-	bool printable = kid.len > 0 && kid.len <= NOTE_KID_MAX;
-
-	for (size_t i = 0; i < kid.len && printable; i++)
-		printable = kid.ptr[i] > ' ' && kid.ptr[i] <= '~';
 	BUF_LIT(notes, "key set: key ");
 	buf_add_u64(notes, number);
-	if (printable) {
-		BUF_LIT(notes, " (kid ");
-		buf_add(notes, kid);
-		BUF_LIT(notes, ")");
-	}
+	key_note_kid(json_member_text(jwk, "kid"), notes);
 	BUF_LIT(notes, " skipped: ");
 	buf_add(notes, view_of(key_error_text(error)));
 	BUF_LIT(notes, "\n");

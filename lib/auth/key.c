@@ -17,6 +17,7 @@ enum {
 	POINT_MAX = 1 + 2 * COORDINATE_MAX,
 	/* SEQUENCE of two INTEGERs of 67 bytes each, with their headers */
 	ECDSA_DER_MAX = 3 + 2 * (2 + 1 + COORDINATE_MAX),
+	NOTE_KID_MAX = 64,
 };
 
 struct key {
@@ -325,6 +326,19 @@ enum alg key_alg(const struct key *key)
 struct view key_kid(const struct key *key)
 {
 	return key->has_kid ? (struct view){key->kid, key->kid_len} : ABSENT;
+}
+
+void key_note_kid(struct view kid, struct buf *notes)
+{
+	bool printable = kid.len > 0 && kid.len <= NOTE_KID_MAX;
+
+	for (size_t i = 0; i < kid.len && printable; i++)
+		printable = kid.ptr[i] > ' ' && kid.ptr[i] <= '~';
+	if (!printable)
+		return;
+	BUF_LIT(notes, " (kid ");
+	buf_add(notes, kid);
+	buf_add_char(notes, ')');
 }
 
 bool key_same(const struct key *a, const struct key *b)

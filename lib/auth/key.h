@@ -10,6 +10,7 @@
 #define AUTH_KEY_H
 
 #include "auth/alg.h"
+#include "base/buf.h"
 
 struct key;
 
@@ -54,6 +55,9 @@ enum alg key_alg(const struct key *key);
 
 /* Lives as long as the key; ABSENT: it has none. */
 struct view key_kid(const struct key *key);
+
+/* Adds " (kid NAME)" to a note, or nothing where the name is absent or not fit to be printed: it is somebody else's. */
+void key_note_kid(struct view kid, struct buf *notes);
 
 /* The same algorithm and the same key material, whatever the kid. */
 bool key_same(const struct key *a, const struct key *b);

@@ -21,8 +21,11 @@ void keyset_add(struct keyset *set, struct key *key, struct buf *notes)
 		entry->disputed = true;
 		added.disputed = true;
 	}
-	if (added.disputed)
-		BUF_LIT(notes, "key set: two different keys under one kid, neither is used\n");
+	if (added.disputed) {
+		BUF_LIT(notes, "key set: two different keys");
+		key_note_kid(kid, notes);
+		BUF_LIT(notes, " under one kid, neither is used\n");
+	}
 	if (set->count == KEYSET_MAX) {
 		BUF_LIT(notes, "key set: too many keys, one is left out\n");
 		return;

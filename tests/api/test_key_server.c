@@ -151,10 +151,10 @@ struct trouble {
 };
 
 static const struct trouble troubles[] = {
-        {"answers 500", AUTH_SERVER_ERROR, NULL, "not a 200"},
+        {"answers 500", AUTH_SERVER_ERROR, NULL, "not a 200 but a 5xx"},
         {"is silent", AUTH_SERVER_SILENT, NULL, "imeout was reached"},
-        {"answers 404", AUTH_SERVER_NOT_FOUND, NULL, "not a 200"},
-        {"redirects", AUTH_SERVER_REDIRECT, NULL, "not a 200"},
+        {"answers 404", AUTH_SERVER_NOT_FOUND, NULL, "not a 200 but a 4xx"},
+        {"redirects", AUTH_SERVER_REDIRECT, NULL, "not a 200 but a redirect"},
         {"answers half", AUTH_SERVER_CUT, NULL, "no key set fetched"},
         {"answers 10 MB", AUTH_SERVER_HUGE, "", "too large"},
         {"answers 10 MB in chunks", AUTH_SERVER_ENDLESS, "", "too large"},
@@ -257,6 +257,8 @@ Test(key_server, with_two_keys_of_one_name_makes_neither_good)
 	cr_expect_neq(status_with(auth, token_of(foreign)), 200);
 	serve(&server, &good, 1);
 	until_status(auth, token_of(good), 200, "one of them is known again");
+	struct wait_log wait = {auth, token_of(good), "two different keys (kid k1) under one kid, neither is used"};
+	until(is_logged, &wait, wait.text);
 	cr_expect_eq(status_with(auth, token_of(foreign)), 401);
 }
 

@@ -98,7 +98,17 @@ Test(keyset, uses_neither_of_two_different_keys_under_one_kid)
 	cr_expect_eq(find(ALG_HS512, VIEW("c"), &found), JWT_OK);
 	add(3, ALG_HS256, VIEW("a"), VIEW("secret a"));
 	cr_expect_eq(find(ALG_HS256, VIEW("a"), &found), JWT_DISPUTED_KID, "the first one once more changes nothing");
-	cr_expect_gt(notes.len, 0);
+	const struct view told = VIEW("key set: two different keys (kid a) under one kid, neither is used\n");
+	cr_expect(view_starts(buf_view(&notes), told), "%.*s", VIEW_ARGS(buf_view(&notes)));
+}
+
+/* A kid is somebody else's text. */
+Test(keyset, tells_of_no_kid_that_is_not_fit_to_be_printed)
+{
+	add(0, ALG_HS256, VIEW("a\nforged line"), VIEW("secret a"));
+	add(1, ALG_HS384, VIEW("a\nforged line"), VIEW("secret b"));
+	cr_expect(view_equal(buf_view(&notes), VIEW("key set: two different keys under one kid, neither is used\n")),
+	          "%.*s", VIEW_ARGS(buf_view(&notes)));
 }
 
 Test(keyset, is_not_usable_when_all_keys_are_disputed)

@@ -219,9 +219,9 @@ struct bad_answer {
 };
 
 static const struct bad_answer bad_answers[] = {
-        {AUTH_SERVER_REDIRECT, NULL, "not a 200"},
-        {AUTH_SERVER_ERROR, NULL, "not a 200"},
-        {AUTH_SERVER_NOT_FOUND, NULL, "not a 200"},
+        {AUTH_SERVER_REDIRECT, NULL, "not a 200 but a redirect, which is not followed"},
+        {AUTH_SERVER_ERROR, NULL, "not a 200 but a 5xx"},
+        {AUTH_SERVER_NOT_FOUND, NULL, "not a 200 but a 4xx"},
         {AUTH_SERVER_CUT, NULL, "no key set fetched"},
         {AUTH_SERVER_HUGE, "", "too large"},
         {AUTH_SERVER_ENDLESS, "", "too large"},
