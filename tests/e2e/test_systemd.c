@@ -125,7 +125,8 @@ static const char *property(const struct box *box, const char *program, const ch
 	return inside(box, ask_format("systemctl show --value -p %s todo-fcgi@%s.service", name, program));
 }
 
-static const struct answer *ask_at(const struct box *box, const char *program, const struct ask *ask)
+/* Sends a request, to which whoever takes it will answer on the connection that is returned. */
+static int send_to(const struct box *box, const char *program, const struct ask *ask)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct buf request = buf_make(1 << 20);
@@ -138,6 +139,12 @@ static const struct answer *ask_at(const struct box *box, const char *program, c
 	ask_write(ask, &request);
 	cr_assert(fastcgi_send(fd, buf_view(&request)));
 	buf_destroy(&request);
+	return fd;
+}
+
+static const struct answer *ask_at(const struct box *box, const char *program, const struct ask *ask)
+{
+	int fd = send_to(box, program, ask);
 	const struct answer *answer = responder_answer(fd, ask->method && strcmp(ask->method, "HEAD") == 0);
 	close(fd);
 	return answer;
@@ -267,6 +274,29 @@ Test(systemd, the_journal_of_the_units_shows_fail2ban_who_forges_tokens)
 	struct journal journal = {&box, ""};
 	until(has_both, &journal, "the journal has both lines");
 	cr_expect_str_eq(journal.found, "192.0.2.1\n192.0.2.9\n");
+	box_stop(&box);
+}
+
+/* More often than systemd starts anything of its own accord (DefaultStartLimitBurst=5 in ten seconds). */
+static bool is_tried_often(void *context)
+{
+	return strtol(property(context, "auth", "NRestarts"), NULL, 10) > 6;
+}
+
+/* Whoever mends a setting need not know of systemd's limits, and no request is lost meanwhile. */
+Test(systemd, a_program_that_does_not_start_is_tried_until_its_setting_is_mended)
+{
+	needs_namespaces();
+	struct box box =
+	        box_start("BETTER_AUTH_URL=" API_ORIGIN "\nBETTER_AUTH_SECRET=" API_SECRET "\nJWT_LEEWAY=soon\n");
+	const struct ask ask = {.target = "/auth/me", .token = api_token("anna")};
+	int fd = send_to(&box, "auth", &ask);
+	until(is_tried_often, &box, "it is started again and again");
+	const char *journal = inside(&box, "journalctl --no-pager --output cat --directory /run/log/journal");
+	cr_expect(strstr(journal, "does not start: JWT_LEEWAY") != NULL, "%s", journal);
+	inside(&box, "sed -i /^JWT_LEEWAY=/d /etc/todo-fcgi/env");
+	cr_expect_eq(responder_answer(fd, false)->status, 200);
+	close(fd);
 	box_stop(&box);
 }
 
