@@ -264,7 +264,7 @@ check-layers:
 check-security: ## docs/security.md names no test that is gone, and no requirement without one or a reason
 	@bin/check-security
 
-check-docs: ## docs/operations.md has every error code, and no document points at a file that is gone
+check-docs: ## docs/operations.md has every error code, reason, metric and line of the log; no document points at a file that is gone
 	@bin/check-docs
 
 check-man: man ## the man pages are clean to mandoc

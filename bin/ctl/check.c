@@ -4,6 +4,7 @@
 
 #include "app/parts.h"
 #include "app/settings.h"
+#include "auth/jwk.h"
 #include "auth/keyset.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
@@ -77,7 +78,9 @@ static void check_keys(const struct config *config, struct keyring *keyring)
 	if (ready)
 		found(FINE, "keys", "%zu can verify tokens; todoctl keys names them", count);
 	else
-		found(BAD, "keys", "none can be had, so every request with a token is answered 503");
+		found(BAD, "keys",
+		      "none can be had, so every request with a token is answered 503; why says the programs' log, and "
+		      "todoctl doctor, which asks the issuer itself");
 	if (config->better_auth_secret.len > 0 && count > 0 &&
 	    !view_starts(view_of(keys[0].setting), VIEW("BETTER_AUTH")))
 		found(NOTE, "keys",
@@ -86,6 +89,20 @@ static void check_keys(const struct config *config, struct keyring *keyring)
 }
 
 /* ---- database ----------------------------------------------------------- */
+
+static void explain_schema(int32_t version)
+{
+	if (version == 0)
+		found(BAD, "schema", "there is none that this role can read: deploy sql/ with sqitch, as the owner");
+	else if (version < DB_SCHEMA_VERSION)
+		found(BAD, "schema", "is version %d, and these programs want %d: deploy sql/ with sqitch, as the owner",
+		      (int)version, DB_SCHEMA_VERSION);
+	else
+		found(BAD, "schema",
+		      "is version %d, and these programs want %d: they are older than it; install those that it came "
+		      "with",
+		      (int)version, DB_SCHEMA_VERSION);
+}
 
 static void check_role(struct db *db, const char *role)
 {
@@ -107,7 +124,7 @@ static void check_role(struct db *db, const char *role)
 	if (outcome == OUTCOME_OK)
 		found(FINE, "schema", "version %d, as these programs want it", DB_SCHEMA_VERSION);
 	else
-		found(BAD, "schema", "is not version %d: deploy sql/ with sqitch, as the owner", DB_SCHEMA_VERSION);
+		explain_schema(db_schema(db));
 }
 
 static void check_tls(const struct config *config, const struct operator_facts *facts)
@@ -153,6 +170,21 @@ static void check_database(const struct config *config, struct db *db)
 
 /* ---- all of it ---------------------------------------------------------- */
 
+/* As much as the largest key set takes. */
+static void check_state_dir(int state_dir)
+{
+	static const char name[] = "check";
+
+	if (state_file_allocate(state_dir, name, VIEW(""), JWKS_MAX_BYTES))
+		found(FINE, "STATE_DIR", "can be used");
+	else
+		found(BAD, "STATE_DIR",
+		      "has no room for a key set (%d KiB): each process fetches and counts for itself, and exports are "
+		      "answered 503. Make room on that disk, or look at the quota of %s",
+		      JWKS_MAX_BYTES / 1024, user_name());
+	unlinkat(state_dir, name, 0);
+}
+
 static void check_parts(const struct config *config, int state_dir)
 {
 	struct buf error = buf_make(ERROR_MAX);
@@ -184,7 +216,7 @@ int run_check(const struct command *command, int argc, char **argv)
 		check_user(&config);
 		check_choices(&config);
 		if (state_dir_open(config.state_dir, ABSENT, &state_dir, &error)) {
-			found(FINE, "STATE_DIR", "can be used");
+			check_state_dir(state_dir);
 			check_parts(&config, state_dir);
 			close(state_dir);
 		} else {

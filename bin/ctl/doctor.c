@@ -44,6 +44,12 @@ static bool is_ours(const struct reply *reply)
 	return reply_header(reply, "X-Request-Id").len == 32;
 }
 
+/* A program, to an address that has sent too many bad credentials: we, or others behind the same proxy. */
+static bool is_limited(const struct reply *reply)
+{
+	return is_ours(reply) && reply->status == 429;
+}
+
 static bool body_holds(const struct reply *reply, const char *text)
 {
 	return reply->body.len > 0 && memmem(reply->body.ptr, reply->body.len, text, strlen(text)) != NULL;
@@ -120,7 +126,7 @@ static void check_routes(const struct patient *patient)
 		REPLY reply = {0};
 		const char *fault = ask_path(patient, "GET", routes[i].path, NULL, ABSENT, &reply);
 
-		if (!fault && is_ours(&reply) && reply.status == 401)
+		if (!fault && is_ours(&reply) && (reply.status == 401 || is_limited(&reply)))
 			continue;
 		complete = false;
 		found(BAD, "routes", "%s does not reach %s.fcgi: %s", routes[i].path, routes[i].program,
@@ -143,6 +149,9 @@ static void check_authorization(const struct patient *patient)
 	if (fault || !is_ours(&reply))
 		found(BAD, "Authorization", "no answer of a program to a request with a token: %s",
 		      fault ? fault : "the web server answers by itself");
+	else if (is_limited(&reply))
+		found(NOTE, "Authorization",
+		      "can't be judged now: this address is over LIMIT_ADDRESS; ask again in a minute");
 	else if (challenge.len > 0 && memmem(challenge.ptr, challenge.len, "invalid_token", 13))
 		found(FINE, "Authorization", "reaches the programs");
 	else
@@ -194,7 +203,8 @@ static void check_ready(const struct patient *patient)
 	        {"keys_unavailable",
 	         "no key can be had: the issuer at JWKS_URL does not answer, or its answer holds no usable key"},
 	        {"database_role", "the database role could see every user's tasks: use todo_app, not the owner"},
-	        {"database_schema", "the schema is not the one that these programs want: deploy sql/"},
+	        {"database_schema", "the schema is not the one that these programs want: todoctl check says which "
+	                            "there is. Deploy sql/, or, if that is done, send HUP to the programs"},
 	        {"database_busy", "the database has no connection left"},
 	        {"database_unavailable", "the database can't be reached from the programs"},
 	        {"database_timeout", "the database does not answer in time"},
@@ -255,8 +265,13 @@ static void check_issuer(const struct patient *patient)
 	const char *fault = ask(&question, &reply);
 	if (fault)
 		found(config->jwks_url.len > 0 ? BAD : NOTE, "issuer", "%s can't be asked: %s", url, fault);
-	else if (config->jwks_url.len > 0 && (reply.status != 200 || !body_holds(&reply, "\"keys\"")))
-		found(BAD, "issuer", "%s gives no key set (status %d)", url, reply.status);
+	else if (config->jwks_url.len > 0 && reply.status != 200)
+		found(BAD, "issuer", "%s gives no key set, but status %d", url, reply.status);
+	else if (config->jwks_url.len > 0 && !body_holds(&reply, "\"keys\""))
+		found(BAD, "issuer", "%s gives something else than a key set%s", url,
+		      body_holds(&reply, "<html") || body_holds(&reply, "<!doctype")
+		              ? ": a page, as a web server gives one that has no such path"
+		              : "");
 	else
 		compare_clock(
 		        patient, "the issuer's clock", &reply,
@@ -293,8 +308,14 @@ static void explain_token(const struct patient *patient, enum jwt_error error, c
 		      "is for another application (%s): compare its iss and aud with BETTER_AUTH_URL, JWT_ISSUER and "
 		      "JWT_AUDIENCE",
 		      jwt_error_text(error));
+	else if (error == JWT_BAD_SIGNATURE)
+		found(BAD, "token",
+		      "is signed with another key or secret, or forged (bad_signature): compare BETTER_AUTH_SECRET "
+		      "with "
+		      "Better Auth's, or todoctl keys with its key set");
 	else
-		found(BAD, "token", "is refused here: %s", jwt_error_text(error));
+		found(BAD, "token", "is refused here: %s (docs/operations.md, \"Every refusal of a credential\")",
+		      jwt_error_text(error));
 }
 
 static void judge_token(const struct patient *patient, int state_dir)
@@ -330,6 +351,9 @@ static void send_token(const struct patient *patient)
 		found(FINE, "token", "is taken by the programs");
 	else if (!fault && is_ours(&reply) && body_holds(&reply, "token_expired"))
 		found(BAD, "token", "its time is over: fetch a fresh one and try again");
+	else if (!fault && is_limited(&reply))
+		found(NOTE, "token",
+		      "is not judged now: its user is over LIMIT_USER, or this address over LIMIT_ADDRESS");
 	else
 		found(BAD, "token", "the programs do not take it (%s%d); their log says why", fault ? fault : "status ",
 		      fault ? 0 : reply.status);
@@ -380,8 +404,9 @@ static void check_connections(const struct patient *patient)
 		      "FcgidMaxProcesses), raise max_connections, or put PgBouncer between",
 		      (unsigned long long)processes, facts.role, (long long)facts.connections);
 	else
-		found(FINE, "connections", "%llu processes hold one each, and the database lets %s have %lld",
-		      (unsigned long long)processes, facts.role, (long long)facts.connections);
+		found(FINE, "connections",
+		      "%llu processes hold one each, and the database lets %s have %lld; %lld are given out now",
+		      (unsigned long long)processes, facts.role, (long long)facts.connections, (long long)facts.in_use);
 	buf_destroy(&error);
 }
 

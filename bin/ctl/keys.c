@@ -38,7 +38,8 @@ static int list(const struct config *config, int state_dir, struct buf *error)
 		print_key(&keys[i]);
 	fprintf(stderr, "%.*s", VIEW_ARGS(buf_view(&notes)));
 	if (count == 0)
-		BUF_LIT(error, "there is no key: every token is refused");
+		BUF_LIT(error,
+		        "there is no key: every request with a token is answered 503; the programs' log says why");
 	parts_close(&parts);
 	buf_destroy(&notes);
 	return count > 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

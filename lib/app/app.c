@@ -341,6 +341,14 @@ static void notes_log(struct app *app)
 	}
 }
 
+/* The log itself can't tell of what it has lost. */
+static void losses_count(struct app *app)
+{
+	uint64_t lost = log_lost();
+	metrics_add(machine_metrics(app->machine), COUNTER_LOG_LINES_LOST, lost - app->lines_counted);
+	app->lines_counted = lost;
+}
+
 /* ---- what is told of it ---- */
 
 /* What this request asked of the database and of key sources goes to the machine's counters. */
@@ -481,6 +489,7 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	answer_send(&x);
 	request_told(&x, outcome);
 	notes_log(app);
+	losses_count(app);
 	/* The next request may be long in coming: nothing of this one waits for it. */
 	response_reset(x.response);
 	buf_reset(&app->body, 0);

@@ -35,6 +35,7 @@ struct app {
 	int64_t deadline;                  /* of the request that is being served, by clock_monotonic() */
 	struct db_counts db_counted;       /* as far as the machine's counters know */
 	struct source_counts keys_counted; /* the same */
+	uint64_t lines_counted;            /* of the log, lost, the same */
 	struct response response;
 	struct buf head;
 	struct buf body;

@@ -86,6 +86,11 @@ void machine_move(struct machine *machine)
 		machine->has_moved = true;
 }
 
+bool machine_is_common(const struct machine *machine)
+{
+	return shared_is_common(&machine->shared);
+}
+
 struct metrics *machine_metrics(struct machine *machine)
 {
 	return &area(machine)->metrics;
@@ -113,7 +118,7 @@ struct bucket_table machine_addresses(struct machine *machine)
 
 void machine_take_notes(struct machine *machine, struct buf *ret)
 {
-	bool common = shared_is_common(&machine->shared);
+	bool common = machine_is_common(machine);
 	if (!machine->told && !machine->key_is_common)
 		BUF_LIT(ret, "STATE_DIR: the machine's key can't be kept there: pseudonyms and limits are this "
 		             "process's own\n");
@@ -137,7 +142,7 @@ bool machine_write_metrics(int state_dir, struct buf *ret, struct buf *error)
 	struct machine *machine = NULL;
 	if (!machine_open(state_dir, &machine, error))
 		return false;
-	bool common = shared_is_common(&machine->shared);
+	bool common = machine_is_common(machine);
 	if (common)
 		metrics_write(machine_metrics(machine), ret);
 	else

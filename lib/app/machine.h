@@ -25,6 +25,9 @@ void machine_refresh(struct machine *machine);
  * joined by machine_refresh(). */
 void machine_move(struct machine *machine);
 
+/* Are counters and buckets those of all processes, or this one's own for want of a place? */
+CHECKED bool machine_is_common(const struct machine *machine);
+
 /* Each lives as long as the machine is open. */
 struct metrics *machine_metrics(struct machine *machine);
 const struct secret_key *machine_key(const struct machine *machine);

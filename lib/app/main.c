@@ -1,5 +1,6 @@
 /* The life of a program, from its settings to its end. */
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/app.h"
@@ -28,6 +29,26 @@ static void refresh_parent(void *context)
 	reload(app);
 	if (app->parts.db)
 		db_disconnect(app->parts.db);
+}
+
+/* Whoever is asked why must find it here: a worker that the kernel ended could say nothing. */
+static void tell_end(void *context, pid_t pid, int status)
+{
+	const struct app *app = context;
+	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(256);
+	BUF_LIT(&line, "worker ");
+	buf_add_u64(&line, (uint64_t)pid);
+	if (WIFSIGNALED(status)) {
+		BUF_LIT(&line, " was ended by signal ");
+		buf_add_u64(&line, (uint64_t)WTERMSIG(status));
+	} else {
+		BUF_LIT(&line, " ended with status ");
+		buf_add_u64(&line, (uint64_t)WEXITSTATUS(status));
+	}
+	BUF_LIT(&line, "; another takes its place");
+	machine_refresh(app->machine);
+	metrics_add(machine_metrics(app->machine), COUNTER_WORKERS_ENDED, 1);
+	log_line(LOG_LEVEL_ERROR, buf_view(&line));
 }
 
 int app_main(const struct app_program *program)
@@ -59,17 +80,18 @@ int app_main(const struct app_program *program)
 		app_close(&app);
 		return WORKERS_TRIAL_PASSED;
 	}
+	/* From here on machines read what we write; until here somebody at a terminal may. */
+	log_open(program->name, LOG_JSON, LOG_LEVEL_INFO);
 	if (!cgi && workers > 0) {
-		struct workers crew = {(size_t)workers, refresh_parent, &app};
+		struct workers crew = {(size_t)workers, refresh_parent, tell_end, &app};
 		refresh_parent(&app);
 		if (workers_run(&crew) == WORKERS_STOPPED) {
 			app_close(&app);
 			return EXIT_SUCCESS;
 		}
+		log_open(program->name, LOG_JSON, LOG_LEVEL_INFO);
 	}
 
-	/* From here on machines read what we write; until here somebody at a terminal may. */
-	log_open(program->name, LOG_JSON, LOG_LEVEL_INFO);
 	bool served = true;
 	if (cgi)
 		gateway_serve_cgi(&app, program);

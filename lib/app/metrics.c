@@ -46,7 +46,8 @@ static struct view route_path(size_t route)
 
 /* Words that stand for no fault of a token itself; the last is for what has none here. */
 static const struct view other_reasons[] = {VIEW("no_token"),   VIEW("revoked"),    VIEW("bad_operator_token"),
-                                            VIEW("bad_cookie"), VIEW("bad_origin"), VIEW("other")};
+                                            VIEW("bad_cookie"), VIEW("bad_origin"), VIEW("unfit_subject"),
+                                            VIEW("other")};
 
 _Static_assert(sizeof other_reasons / sizeof *other_reasons == METRICS_REASONS - JWT_ERROR_COUNT, "a number each");
 

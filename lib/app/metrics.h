@@ -17,7 +17,7 @@ enum counter {
 };
 
 /* The words of jwt_error.def, and those that only the guard has. */
-enum { METRICS_REASONS = JWT_ERROR_COUNT + 6 };
+enum { METRICS_REASONS = JWT_ERROR_COUNT + 7 };
 enum { METRICS_CLASSES = 5, METRICS_BUCKETS = 14, METRICS_ROUTES = ROUTE_COUNT + 1 };
 
 /* Zeroed: nothing counted. Every number may be anything at any time. */

@@ -83,7 +83,7 @@ static bool crew_is_full(const struct crew *crew)
 
 /* Takes note of every child that ended; those of a program replaced by HUP are
  * in no place. */
-static void crew_reap(struct crew *crew)
+static void crew_reap(struct crew *crew, const struct workers *workers)
 {
 	int status = 0;
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -99,6 +99,7 @@ static void crew_reap(struct crew *crew)
 			if (clock_monotonic() - crew->workers[i].started < QUICK_DEATH)
 				crew->hold_until = clock_monotonic() + QUICK_DEATH;
 			crew->workers[i].pid = 0;
+			workers->ended(workers->context, pid, status);
 		}
 	}
 }
@@ -185,7 +186,7 @@ enum workers_role workers_run(const struct workers *workers)
 		struct timespec pause = {.tv_sec = 1};
 		bool idle = crew_is_full(&crew) && crew.trial <= 0;
 		int signal = idle ? sigwaitinfo(&wanted, NULL) : sigtimedwait(&wanted, NULL, &pause);
-		crew_reap(&crew);
+		crew_reap(&crew, workers);
 		trial_watch(&crew);
 		if (crew.trial_passed)
 			program_replace(&crew, file);

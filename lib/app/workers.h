@@ -4,6 +4,8 @@
 #ifndef APP_WORKERS_H
 #define APP_WORKERS_H
 
+#include <sys/types.h>
+
 #include "base/view.h"
 
 enum { WORKERS_MAX = 128 };
@@ -18,6 +20,8 @@ struct workers {
 	/* Called in the parent before a worker takes the place of one that ended, so
 	 * that it starts from what is in force now. */
 	void (*refresh)(void *context);
+	/* Called in the parent when a worker has ended and nobody here had told it to; `status` is of waitpid(). */
+	void (*ended)(void *context, pid_t pid, int status);
 	void *context;
 };
 

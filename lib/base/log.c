@@ -19,8 +19,9 @@ static char log_pid[24];
 /* How long a line waits for a reader who has stopped, in milliseconds; those after it
  * do not wait, until there is room again. */
 enum { PATIENCE = 100 };
-static bool log_has_reader; /* at the other end of a pipe or socket, and not a file */
-static uint64_t log_lost;
+static bool log_has_reader;     /* at the other end of a pipe or socket, and not a file */
+static uint64_t log_lines_lost; /* since log_open() … */
+static uint64_t log_untold;     /* … and since the log told of some */
 
 static const struct view LEVELS[] = {
         [LOG_LEVEL_DEBUG] = {"debug", 5},
@@ -40,6 +41,7 @@ void log_open(const char *program, enum log_format format, enum log_level lowest
 	log_program = view_of(program);
 	log_form = format;
 	log_lowest = lowest;
+	log_lines_lost = log_untold = 0;
 	snprintf(log_pid, sizeof(log_pid), "%ld", (long)getpid());
 
 	struct stat stat;
@@ -133,17 +135,20 @@ static bool has_room(void)
 {
 	struct pollfd polled = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-	return !log_has_reader || poll(&polled, 1, log_lost > 0 ? 0 : PATIENCE) != 0;
+	return !log_has_reader || poll(&polled, 1, log_untold > 0 ? 0 : PATIENCE) != 0;
 }
 
-static void line_write(const struct line *line)
+/* False: the line is lost. */
+static bool line_write(const struct line *line)
 {
-	if (!has_room()) {
-		log_lost++;
-		return;
-	}
-	while (write(STDERR_FILENO, line->text, line->len) < 0 && errno == EINTR)
-		continue;
+	ssize_t put;
+
+	if (!has_room())
+		return false;
+	do
+		put = write(STDERR_FILENO, line->text, line->len);
+	while (put < 0 && errno == EINTR);
+	return put == (ssize_t)line->len;
 }
 
 /* What a line begins with, in JSON up to and with the last comma. */
@@ -170,33 +175,45 @@ static void line_add_head(struct line *line, enum log_level level, bool json)
 	}
 }
 
-static void tell_lost(void);
-
-void log_line(enum log_level level, struct view message)
+static bool message_write(enum log_level level, struct view message)
 {
 	struct line line = {.len = 0};
 	bool json = log_form == LOG_JSON;
 	struct view tail = json ? VIEW("\"}\n") : VIEW("\n");
 
-	if (level < log_lowest)
-		return;
-	tell_lost();
 	line_add_head(&line, level, json);
 	line_add(&line, json ? VIEW("\"message\":\"") : VIEW(""), LOG_LINE_MAX / 4);
 	line_add_message(&line, message, json, tail.len);
 	line_add(&line, tail, 0);
-	line_write(&line);
+	return line_write(&line);
 }
 
+/* The line that tells of lost ones is none of them. */
 static void tell_lost(void)
 {
-	char text[80];
+	char text[96];
 
-	if (log_lost == 0 || !has_room())
+	if (log_untold == 0 || !has_room())
 		return;
-	snprintf(text, sizeof(text), "%" PRIu64 " lines of the log were lost: nobody read them", log_lost);
-	log_lost = 0;
-	log_line(LOG_LEVEL_WARNING, view_of(text));
+	snprintf(text, sizeof(text), "%" PRIu64 " lines of the log were lost: nobody read them, or there was no room",
+	         log_untold);
+	if (message_write(LOG_LEVEL_WARNING, view_of(text)))
+		log_untold = 0;
+}
+
+static void count_lost(void)
+{
+	log_lines_lost++;
+	log_untold++;
+}
+
+void log_line(enum log_level level, struct view message)
+{
+	if (level < log_lowest)
+		return;
+	tell_lost();
+	if (!message_write(level, message))
+		count_lost();
 }
 
 void log_members(enum log_level level, struct view members)
@@ -211,5 +228,11 @@ void log_members(enum log_level level, struct view members)
 	if (!line_add(&line, members, tail.len))
 		line_add(&line, VIEW("\"message\":\"a line that was too long\""), tail.len);
 	line_add(&line, tail, 0);
-	line_write(&line);
+	if (!line_write(&line))
+		count_lost();
+}
+
+uint64_t log_lost(void)
+{
+	return log_lines_lost;
 }

@@ -36,4 +36,7 @@ void log_line(enum log_level level, struct view message);
  * Members that would make the line too long are not written at all. */
 void log_members(enum log_level level, struct view members);
 
+/* Lines that could not be written since log_open(). */
+uint64_t log_lost(void);
+
 #endif

@@ -205,18 +205,20 @@ static struct view cell(const PGresult *result, int column)
 	return (struct view){PQgetvalue(result, 0, column), (size_t)PQgetlength(result, 0, column)};
 }
 
-/* `version` is NULL when it could not be read. */
-static enum outcome judge_check(const PGresult *role, const PGresult *version, bool role_check)
+/* `version` is NULL when it could not be read: 0. */
+static int32_t read_version(const PGresult *version)
+{
+	int32_t number = 0;
+	return version && PQntuples(version) == 1 && value_to_int32(cell(version, 0), &number) ? number : 0;
+}
+
+static enum outcome judge_check(const PGresult *role, int32_t schema, bool role_check)
 {
 	bool safe = false, forced = false;
-	int32_t number = 0;
 	if (role_check && !(value_to_bool(cell(role, 0), &safe) && safe))
 		return OUTCOME_DATABASE_ROLE;
 	/* NULL: there is no such table. */
-	if (!value_to_bool(cell(role, 1), &forced))
-		return OUTCOME_DATABASE_SCHEMA;
-	if (!version || PQntuples(version) != 1 || !value_to_int32(cell(version, 0), &number) ||
-	    number != DB_SCHEMA_VERSION)
+	if (!value_to_bool(cell(role, 1), &forced) || schema != DB_SCHEMA_VERSION)
 		return OUTCOME_DATABASE_SCHEMA;
 	return forced || !role_check ? OUTCOME_OK : OUTCOME_DATABASE_ROLE;
 }
@@ -243,7 +245,8 @@ enum pipeline_end connection_check(struct connection *connection, bool role_chec
 	                  (memcmp(ret_fault->sqlstate, "42", 2) == 0 || memcmp(ret_fault->sqlstate, "3F", 2) == 0);
 	if (end != PIPELINE_DONE && !unreadable)
 		return end;
-	*ret = judge_check(role, version, role_check);
+	connection->schema = read_version(version);
+	*ret = judge_check(role, connection->schema, role_check);
 	return PIPELINE_DONE;
 }
 

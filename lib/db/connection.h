@@ -36,7 +36,8 @@ struct connection {
 	bool prepared_identity;
 	bool prepared_admission;
 	bool prepared_turn;
-	bool ended; /* the server said good-bye while nothing ran */
+	bool ended;     /* the server said good-bye while nothing ran */
+	int32_t schema; /* its version as connection_check() found it; 0: none that can be read */
 };
 
 /* Where an attempt to connect ended, for the log. */

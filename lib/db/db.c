@@ -1,6 +1,7 @@
 /* Runs statements as one user: when to connect, to try again, to give up. */
 #include "db/db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -47,6 +48,7 @@ struct db {
 	bool prepare;
 	bool role_check;
 	bool revocation;
+	int32_t schema;             /* its version when last looked at; 0: none that can be read */
 	int64_t closed_until;       /* by clock_monotonic(): no connecting before */
 	enum outcome closed_reason; /* what to answer until then */
 };
@@ -91,28 +93,28 @@ static const struct reaction *reaction_to(const char *sqlstate)
 }
 
 /* Adds one line, or none when the notes are full. */
-static void note(struct db *db, const struct view *parts, size_t count)
+static void note(struct db *db, struct view what, struct view subject, const char *sqlstate)
 {
+	const struct view parts[] = {VIEW("database: "), what, subject, sqlstate[0] ? VIEW(", SQLSTATE ") : VIEW(""),
+	                             view_of(sqlstate)};
 	size_t length = 1;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		length += parts[i].len;
 	if (length > NOTES_MAX - db->notes.len)
 		return;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		buf_add(&db->notes, parts[i]);
 	buf_add_char(&db->notes, '\n');
 }
 
 static void note_fault(struct db *db, struct view what, struct view subject, const char *sqlstate)
 {
-	const struct view parts[] = {VIEW("database: "), what, subject, sqlstate[0] ? VIEW(", SQLSTATE ") : VIEW(""),
-	                             view_of(sqlstate)};
-	note(db, parts, sizeof parts / sizeof parts[0]);
-	if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0) {
-		const struct view hint[] = {VIEW("database: sessions seem to be shared (PgBouncer before 1.21 in "
-		                                 "transaction mode?): set TODO_DATABASE_PREPARE=off")};
-		note(db, hint, 1);
-	}
+	note(db, what, subject, sqlstate);
+	if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0)
+		note(db,
+		     VIEW("sessions seem to be shared (PgBouncer before 1.21 in transaction mode?): set "
+		          "TODO_DATABASE_PREPARE=off"),
+		     VIEW(""), "");
 }
 
 bool db_open(const struct config *config, struct db **ret, struct buf *error)
@@ -168,6 +170,14 @@ static bool is_too_late(struct db *db, int64_t deadline)
 	return true;
 }
 
+static void note_schema(struct db *db)
+{
+	char text[64] = "there is none that can be read";
+	if (db->schema != 0)
+		snprintf(text, sizeof text, "its version is %d, not %d", (int)db->schema, DB_SCHEMA_VERSION);
+	note_fault(db, VIEW("the schema is not the one that this program works with: "), view_of(text), "");
+}
+
 static enum outcome check(struct db *db, int64_t deadline)
 {
 	struct pipeline_fault fault;
@@ -177,8 +187,9 @@ static enum outcome check(struct db *db, int64_t deadline)
 		if (outcome == OUTCOME_DATABASE_ROLE)
 			note_fault(db, VIEW("the role could pass row-level security, or that is not forced"), VIEW(""),
 			           "");
+		db->schema = db->connection.schema;
 		if (outcome == OUTCOME_DATABASE_SCHEMA)
-			note_fault(db, VIEW("the schema is not the one that this program works with"), VIEW(""), "");
+			note_schema(db);
 		return outcome;
 	case PIPELINE_LATE:
 		db->counts.timeouts++;
@@ -417,6 +428,11 @@ enum outcome db_read_keys(struct db *db, int64_t grace, struct db_result **ret)
 	return OUTCOME_OK;
 }
 
+int32_t db_schema(const struct db *db)
+{
+	return db->schema;
+}
+
 void db_write_origin(const struct db *db, struct buf *ret)
 {
 	static const char *const keywords[] = {"host", "hostaddr", "port", "dbname", "user"};
@@ -459,9 +475,7 @@ void db_result_free(struct db_result **result)
 
 void db_note_row(struct db *db, enum db_statement statement)
 {
-	const struct view parts[] = {VIEW("database: "), statements[statement].name,
-	                             VIEW(" gave a row that has no form in an answer")};
-	note(db, parts, sizeof parts / sizeof parts[0]);
+	note(db, statements[statement].name, VIEW(" gave a row that has no form in an answer"), "");
 }
 
 void db_take_notes(struct db *db, struct buf *ret)

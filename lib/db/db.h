@@ -73,6 +73,9 @@ CHECKED enum outcome db_run_each(struct db *db, const struct principal *principa
  * the table or see its private keys. Otherwise as db_run() for a read. */
 CHECKED enum outcome db_read_keys(struct db *db, int64_t grace, struct db_result **ret);
 
+/* The schema's version when it was last looked at, which db_ready() does; 0: none that can be read. */
+int32_t db_schema(const struct db *db);
+
 /* Which database this is and whose rights count there, in one line without secrets. */
 void db_write_origin(const struct db *db, struct buf *ret);
 

@@ -22,11 +22,14 @@ static void clear(PGresult **result)
 #define RESULT __attribute__((cleanup(clear))) PGresult *
 #define ADDRESS __attribute__((cleanup(address_destroy))) struct address
 
-/* The first line of what libpq says, which never holds a password. */
+/* The first line of what libpq says, which never holds a password; it does not say what is wrong with a certificate. */
 static bool refuse(struct buf *error, const char *message)
 {
 	struct view text = view_of(message);
 	buf_add(error, view_cut(&text, '\n'));
+	if (strstr(message, "certificate verify failed"))
+		BUF_LIT(error, ": it has expired, or its authority is not in TODO_DATABASE_CA_FILE; openssl s_client "
+		               "-starttls postgres -connect HOST:PORT shows which");
 	return false;
 }
 
@@ -51,8 +54,7 @@ static const char facts_sql[] =
         " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,"
         " current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,"
         " (SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user)::bigint,"
-        " (SELECT count(*) FROM pg_catalog.pg_stat_activity"
-        " WHERE backend_type IS NOT DISTINCT FROM 'client backend' AND pid <> pg_backend_pid())";
+        " (SELECT sum(numbackends) - 1 FROM pg_catalog.pg_stat_database)::bigint";
 
 bool operator_read_facts(const struct config *config, struct operator_facts *ret, struct buf *error)
 {

@@ -18,7 +18,7 @@ struct operator_facts {
 	bool is_encrypted;
 	int64_t ahead;       /* microseconds that its clock is ahead of ours */
 	int64_t connections; /* that this role may have, all told */
-	int64_t in_use;      /* that clients have of all the server's now, but this one */
+	int64_t in_use;      /* to all databases of the server now, whosever they are, but for this one */
 };
 
 /* Asks on an ordinary connection of the programs. On failure `error` holds one

@@ -508,6 +508,15 @@ Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 	free(url);
 }
 
+/* One verdict holds for a second. */
+static bool is_asked_and_logged(void *context)
+{
+	const struct logged *logged = context;
+	struct ask ask = {.target = "/ready"};
+	cr_assert_eq(responder_ask(logged->responder, &ask)->status, 503);
+	return is_logged(context);
+}
+
 Test(faults, a_schema_of_another_version_is_named_by_ready)
 {
 	const char *database = api_name("faults");
@@ -516,6 +525,16 @@ Test(faults, a_schema_of_another_version_is_named_by_ready)
 	expect_ready(health, 200, NULL);
 	postgres_run("todo_owner", database, "UPDATE todo.schema_version SET version = version + 1");
 	expect_ready(health, 503, "database_schema");
+	/* Which of the two is behind decides what is to be done. */
+	char *told = postgres_value("todo_owner", database,
+	                            "SELECT format('the schema is not the one that this program works with: its version"
+	                            " is %s, not %s', version, version - 1) FROM todo.schema_version");
+	struct logged versions = {health, told};
+	until(is_logged, &versions, "the log says which version is there and which is wanted");
+	free(told);
+	postgres_run("todo_owner", database, "REVOKE SELECT ON todo.schema_version FROM todo_app");
+	versions.text = "this program works with: there is none that can be read";
+	until(is_asked_and_logged, &versions, "the log says that there is none");
 }
 
 /* docs/operations.md, "Upgrades": the old programs between a new schema and the new programs. */

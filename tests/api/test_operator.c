@@ -8,6 +8,7 @@
 
 #include "support/account.h"
 #include "support/api.h"
+#include "support/auth_server.h"
 #include "support/issuer.h"
 #include "support/postgres.h"
 
@@ -106,12 +107,40 @@ Test(operator, check_names_what_would_keep_programs_from_serving)
 		struct said said = run(cases[i].more, "check");
 		expect_said(&said, 1, cases[i].part);
 	}
-	postgres_run("postgres", database, "UPDATE todo.schema_version SET version = 1");
-	struct said said = run("", "check");
-	expect_said(&said, 1, "BAD   schema: ");
 	free(owner);
 	free(super);
 	free(nowhere);
+}
+
+/* Which of the two is behind decides what is to be done. */
+Test(operator, check_says_which_schema_there_is)
+{
+	static const struct {
+		const char *sql;
+		const char *part;
+	} cases[] = {
+	        {"UPDATE todo.schema_version SET version = 1",
+	         "BAD   schema: is version 1, and these programs want 3: deploy sql/"},
+	        {"UPDATE todo.schema_version SET version = 99",
+	         "BAD   schema: is version 99, and these programs want 3: they are older than it"},
+	        {"DROP SCHEMA todo CASCADE", "BAD   schema: there is none that this role can read: deploy sql/"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		postgres_run("postgres", database, cases[i].sql);
+		struct said said = run("", "check");
+		expect_said(&said, 1, cases[i].part);
+	}
+}
+
+/* A limit for files is a full disk, or a quota that is used up. */
+Test(operator, check_says_that_there_is_no_room_in_the_state_dir)
+{
+	const char *shell = "/bin/sh -c \"ulimit -f %d; trap '' XFSZ; exec \\\"\\$@\\\"\" sh";
+	struct said said = run(ask_format(shell, 0), "check");
+	expect_said(&said, 1, "BAD   STATE_DIR: has no room for a key set (256 KiB)");
+	said = run(ask_format(shell, 1024), "check");
+	expect_said(&said, 0, "ok    STATE_DIR: can be used");
+	cr_expect_neq(access(ask_format("%s/check", responder_state_folder()), F_OK), 0, "nothing is left");
 }
 
 Test(operator, check_notes_what_is_less_safe_than_it_could_be)
@@ -361,6 +390,45 @@ Test(operator, metrics_prints_what_the_programs_counted)
 	expect_said(&said, 0, "todo_requests_total{method=\"GET\",route=\"/api/{user_id}/tasks\",status=\"2xx\"} ");
 }
 
+/* Others' too: they may be what leaves no room. */
+Test(operator, doctor_counts_the_connections_that_are_given_out)
+{
+	PGconn *others[3];
+	long long given = -1;
+	for (size_t i = 0; i < COUNT(others); i++)
+		others[i] = postgres_connect("better_auth", "postgres");
+	struct said said = run("", "doctor --processes 5 http://127.0.0.1:1/");
+	const char *line =
+	        strstr(said.text, "ok    connections: 5 processes hold one each, and the database lets todo_app have ");
+	cr_assert(line && sscanf(strchr(line, ';'), "; %lld are given out now", &given) == 1, "%s", said.text);
+	cr_expect_geq(given, (long long)COUNT(others));
+	for (size_t i = 0; i < COUNT(others); i++)
+		PQfinish(others[i]);
+}
+
+/* A server that has no such path often answers with a page and 200. */
+Test(operator, doctor_says_what_an_issuer_gives_in_the_place_of_keys)
+{
+	static const struct {
+		enum auth_server_manner manner;
+		const char *body;
+		const char *part;
+	} cases[] = {
+	        {AUTH_SERVER_OK, "<!doctype html><title>Sign in</title>",
+	         "gives something else than a key set: a page"},
+	        {AUTH_SERVER_OK, "{}", "gives something else than a key set\n"},
+	        {AUTH_SERVER_NOT_FOUND, "", "gives no key set, but status 404"},
+	};
+	struct auth_server server = auth_server_start(NULL, NULL);
+	const char *more = ask_format("JWKS_URL=%s JWKS_INSECURE_LOOPBACK=1", server.url);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		auth_server_serve(&server, cases[i].manner, view_of(cases[i].body));
+		struct said said = run(more, "doctor http://127.0.0.1:1/");
+		expect_said(&said, 1, ask_format("BAD   issuer: %s %s", server.url, cases[i].part));
+	}
+	auth_server_stop(&server);
+}
+
 Test(operator, doctor_says_when_nobody_is_there)
 {
 	struct said said = run("", "doctor --processes 5 http://127.0.0.1:1/");
@@ -373,17 +441,21 @@ Test(operator, doctor_says_when_nobody_is_there)
 Test(operator, doctor_judges_a_token)
 {
 	const char *path = ask_format("%s/token", responder_state_folder());
+	const char *good = api_token("anna");
 	const struct {
 		const char *token;
 		const char *part;
 	} cases[] = {
-	        {api_token("anna"), "ok    token: is good for"},
+	        {good, "ok    token: is good for"},
 	        {account_token("anna", 3600), "BAD   token: is from the future"},
 	        {api_signed("{\"alg\":\"HS256\",\"kid\":\"gone\"}", "{\"sub\":\"anna\"}"),
 	         "BAD   token: its kid is in no key source here"},
 	        {api_token_of("{\"sub\":\"anna\",\"iss\":\"https://x.example\",\"aud\":\"" API_ORIGIN
 	                      "\",\"exp\":4000000000}"),
 	         "BAD   token: is for another application"},
+	        {ask_format("%.*sAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", (int)strlen(good) - 43, good),
+	         "BAD   token: is signed with another key or secret, or forged (bad_signature)"},
+	        {"x.y.z", "BAD   token: is refused here: bad_base64url (docs/operations.md"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		FILE *file = fopen(path, "w");

@@ -260,8 +260,8 @@ static void expect_no_rests(void)
 	closedir(folder);
 }
 
-/* A log that can't be written is lost, and nothing else. */
-Test(shortage, a_log_without_room_stops_nobody)
+/* A log that can't be written is lost, and nothing else; the counters say so. */
+Test(shortage, a_log_without_room_stops_nobody_and_its_lines_are_counted)
 {
 	struct auth_folder folder = auth_folder_make();
 	const char *script = ask_format("#!/bin/sh\nexec '%s' 2>/dev/full\n", responder_program("auth"));
@@ -271,10 +271,11 @@ Test(shortage, a_log_without_room_stops_nobody)
 		cr_expect_eq(status_of(auth, "/auth/me"), 200);
 	cr_expect_eq(status_of(auth, "/auth/nothing"), 404);
 	cr_expect_eq(responder_stop(auth), 0);
+	struct responder *health = responder_start("health", api_settings((const char *const[]){NULL}));
+	cr_expect_eq(api_metric(health, "todo_log_lines_lost_total"), 21);
 	auth_folder_remove(&folder);
 }
 
-/* The keys are used all the same; each process asks for them itself. */
 /* A pipe holds some hundred lines; then whoever writes to it would wait for its reader. */
 Test(shortage, a_log_that_nobody_reads_stops_nobody)
 {
@@ -304,6 +305,7 @@ Test(shortage, a_log_that_nobody_reads_stops_nobody)
 	auth_folder_remove(&folder);
 }
 
+/* The keys are used all the same; each process asks for them itself. */
 Test(shortage, keys_that_can_not_be_kept_are_used)
 {
 	/* so that there is room for a log, which is a file here, and none for the set */
@@ -338,10 +340,16 @@ Test(shortage, a_folder_without_any_room_serves_requests)
 	const char *const *settings = api_settings_for(api_database(database));
 	struct responder *tasks = start_full("tasks", 0, settings);
 	struct responder *account = start_full("account", 0, settings);
+	struct responder *health = start_full("health", 0, settings);
 	struct ask ask = {.target = "/api/anna/export", .token = api_token("anna")};
+	const struct ask metrics = {.target = "/metrics", .token = API_METRICS_TOKEN};
 	cr_expect_eq(status_of(tasks, LIST), 200);
 	expect_problem(responder_ask(account, &ask), 503, "storage_full", "export");
+	/* One process's own counters would pass for the machine's. */
+	expect_problem(responder_ask(health, &metrics), 503, "storage_full", "metrics");
 	expect_no_rests();
 	struct responder *later = responder_start("account", settings);
 	cr_expect_eq(responder_ask(later, &ask)->status, 200);
+	struct responder *counting = responder_start("health", settings);
+	cr_expect_eq(responder_ask(counting, &metrics)->status, 200);
 }

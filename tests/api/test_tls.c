@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/operator.h"
 #include "support/account.h"
 #include "support/auth_folder.h"
 #include "support/certificate.h"
@@ -265,6 +266,31 @@ Test(tls, refuses_a_certificate_out_of_its_time)
 	server = certificate_make(folder.path, "early", &early);
 	serve(&server);
 	expect_refused(SERVER, "", TRUST, "not yet valid");
+}
+
+/* libpq says no more than that it is refused: an operator at night needs the next step. */
+Test(tls, an_operator_is_told_what_a_refused_certificate_can_be)
+{
+	const struct certificate_ask expired = {
+	        .names = "DNS:" SERVER, .issuer = &authority, .from = -7200, .until = -60};
+	struct certificate server = certificate_make(folder.path, "expired", &expired);
+	char *url = postgres_url_in(SERVER, "todo_app", database);
+	char *environment[] = {(char *)"TODO_ENV_FILE=", ask_format("DATABASE_URL=%s", url), TRUST, NULL};
+	const struct config_source source = {environment, ABSENT};
+	struct buf error = buf_make(4096);
+	struct config config;
+	struct operator_facts facts;
+	cr_assert(config_load(&source, &config, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	serve(&server);
+	cr_expect_not(operator_read_facts(&config, &facts, &error));
+	cr_expect(error.len > 0 && memmem(error.ptr, error.len,
+	                                  "it has expired, or its authority is not in "
+	                                  "TODO_DATABASE_CA_FILE; openssl s_client -starttls",
+	                                  92),
+	          "%.*s", VIEW_ARGS(buf_view(&error)));
+	config_release(&config);
+	buf_destroy(&error);
+	free(url);
 }
 
 /* Whoever stands in between may say that the server knows no TLS. */

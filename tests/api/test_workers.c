@@ -248,6 +248,53 @@ Test(workers, a_killed_one_is_replaced)
 	}
 }
 
+struct wait_log {
+	const struct responder *responder;
+	const char *text;
+};
+
+static bool is_logged(void *context)
+{
+	const struct wait_log *wait = context;
+	struct view log = responder_log(wait->responder);
+	return memmem(log.ptr, log.len, wait->text, strlen(wait->text)) != NULL;
+}
+
+/* One that the kernel ended for want of memory, or that met a fault of ours, could say nothing itself. */
+Test(workers, the_parent_tells_how_one_ended_and_counts_it)
+{
+	static const struct {
+		int signal;
+		const char *how;
+	} cases[] = {{SIGKILL, "was ended by signal 9"},
+	             {SIGSEGV, "was ended by signal 11"},
+	             {SIGTERM, "ended with status 0"}};
+	struct crew crew = {start("health", "WORKERS=2"), 2, 0};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		pid_t pids[16];
+		until(is_complete, &crew, "the crew is complete");
+		responder_workers(crew.responder, pids, 16);
+		crew.without = pids[0];
+		kill(pids[0], cases[i].signal);
+		struct wait_log wait = {crew.responder,
+		                        ask_format("\"level\":\"error\",\"program\":\"health\",\"pid\":%d,\"message\":"
+		                                   "\"worker %d %s; another takes its place\"}\n",
+		                                   (int)responder_pid(crew.responder), (int)pids[0], cases[i].how)};
+		until(is_logged, &wait, wait.text);
+		until(is_complete, &crew, "another has taken its place");
+	}
+	cr_expect_eq(api_metric(crew.responder, "todo_workers_ended_total"), 3);
+	/* Those that are told to end are no news. */
+	cr_expect_eq(responder_stop(crew.responder), 0);
+	struct view log = responder_log(crew.responder);
+	size_t told = 0;
+	for (struct view rest = log; rest.len > 0;) {
+		struct view line = view_cut(&rest, '\n');
+		told += memmem(line.ptr, line.len, "takes its place", 15) != NULL;
+	}
+	cr_expect_eq(told, 3, "%.*s", VIEW_ARGS(log));
+}
+
 Test(workers, none_outlives_its_parent)
 {
 	struct crew crew = {start("health", "WORKERS=3"), 3, 0};

@@ -17,11 +17,13 @@ TestSuite(doctor, .timeout = 300);
 
 static struct stack stack;
 
-static void up(const char *server, const char *name)
+/* `more` is a setting; NULL: none. */
+static void up(const char *server, const char *name, const char *more)
 {
 	static char setting[64];
-	static const char *settings[] = {setting, "BETTER_AUTH_SECRET=" SECRET, NULL};
+	static const char *settings[] = {setting, "BETTER_AUTH_SECRET=" SECRET, NULL, NULL};
 	snprintf(setting, sizeof setting, "SERVER=%s", server);
+	settings[2] = more;
 	stack = stack_make(name, settings);
 	cr_assert(stack_up(&stack), "%s does not start:\n%s", server, stack.said.ptr);
 }
@@ -70,11 +72,21 @@ static void expect_health(const char *server)
 
 Test(doctor, finds_nothing_wrong_with_lighttpd)
 {
-	up("lighttpd", "doctor-l");
+	up("lighttpd", "doctor-l", NULL);
 	expect_health("lighttpd");
 	const char *const stop[] = {"bin/stack", "database", "stop", NULL};
 	cr_assert_eq(stack_run(&stack, stop), 0, "%s", stack.said.ptr);
 	expect_diagnosis("BAD   ready: the database can't be reached from the programs", 1);
+	down();
+}
+
+/* Whoever asks often, or sits behind a proxy with others, is no sign that something is stripped. */
+Test(doctor, takes_a_limit_for_a_limit)
+{
+	up("lighttpd", "doctor-l", "LIMIT_ADDRESS=1");
+	const char *diagnosis = "note  Authorization: can't be judged now: this address is over LIMIT_ADDRESS";
+	expect_diagnosis(diagnosis, 0);
+	cr_expect(strstr(stack.said.ptr, "ok    routes: lead to every program") != NULL, "%s", stack.said.ptr);
 	down();
 }
 
@@ -111,7 +123,7 @@ Test(doctor, names_what_is_wrong_with_an_apache)
 	         "BAD   prefix: the programs answer, and know no /health under this path"},
 	};
 	char file[TEXT_MAX];
-	up("apache", "doctor-a");
+	up("apache", "doctor-a", NULL);
 	expect_health("apache");
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		if (faults[i].file)

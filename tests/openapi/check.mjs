@@ -74,7 +74,7 @@ function statuses(route) {
 	if (route.guard !== 'PUBLIC') wanted.push('400', '401', '429')
 	if (route.guard === 'OWNER') wanted.push('403', '503', '504')
 	if (route.guard === 'OWNER' && route.method !== 'delete') wanted.push('406')
-	if (route.guard === 'BEARER') wanted.push('503')
+	if (['BEARER', 'OPERATOR'].includes(route.guard)) wanted.push('503')
 	if (route.guard === 'OPERATOR' || route.path.includes('{id}')) wanted.push('404')
 	if (route.body !== 'NONE') wanted.push('413', '415', '422')
 	return wanted

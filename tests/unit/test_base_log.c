@@ -221,3 +221,40 @@ Test(log, members_below_the_lowest_level_are_not_written)
 	cr_expect_eq(read(ends[0], &byte, 1), 0);
 	close(ends[0]);
 }
+
+/* What a full disk does to it: as soon as there is room the first line says how many are missing. */
+Test(log, counts_the_lines_that_can_not_be_written_and_tells_of_them)
+{
+	const struct view told =
+	        VIEW("\"message\":\"2 lines of the log were lost: nobody read them, or there was no room\"}\n");
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	int saved = dup(STDERR_FILENO);
+	int ends[2];
+	char line[ROOM];
+
+	log_open("tasks", LOG_JSON, LOG_LEVEL_INFO);
+	cr_assert(full >= 0 && dup2(full, STDERR_FILENO) >= 0 && pipe2(ends, O_DIRECT | O_NONBLOCK) == 0);
+	log_line(LOG_LEVEL_INFO, VIEW("lost"));
+	log_members(LOG_LEVEL_INFO, VIEW("\"lost\":true"));
+	log_line(LOG_LEVEL_DEBUG, VIEW("not to be written"));
+	cr_expect_eq(log_lost(), 2);
+	dup2(ends[1], STDERR_FILENO);
+	log_line(LOG_LEVEL_INFO, VIEW("written"));
+	log_line(LOG_LEVEL_INFO, VIEW("and no more is told"));
+	dup2(saved, STDERR_FILENO);
+	static const char *const parts[] = {NULL, "\"message\":\"written\"}", "\"message\":\"and no more is told\"}"};
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		ssize_t len = read(ends[0], line, sizeof(line));
+		struct view part = parts[i] ? view_of(parts[i]) : told;
+		cr_assert_gt(len, 0, "line %zu", i);
+		cr_expect_not_null(memmem(line, (size_t)len, part.ptr, part.len), "%.*s", (int)len, line);
+	}
+	cr_expect_eq(log_lost(), 2, "they stay counted");
+	/* A child begins anew: its parent's are the parent's. */
+	log_open("tasks", LOG_JSON, LOG_LEVEL_INFO);
+	cr_expect_eq(log_lost(), 0);
+	close(saved);
+	close(full);
+	close(ends[0]);
+	close(ends[1]);
+}
