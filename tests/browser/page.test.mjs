@@ -455,9 +455,12 @@ describe(`the page behind ${site.server}`, { timeout: 300000 }, () => {
     await told(page, "is done").waitFor();
   });
 
-  withUser("outlives a lost database", async ({ page }) => {
+  withUser("outlives a lost database, and takes nobody for signed out whose token ends meanwhile", async ({ page }) => {
+    let token;
+    page.on("request", (request) => { token = request.headers().authorization ?? token; });
     await add(page, "Written before");
     await site.stack.run("database", "stop");
+    await expired(page, token);
     await page.getByRole("textbox", { name: "New task" }).fill("Written meanwhile");
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await banner(page).waitFor();

@@ -131,6 +131,19 @@ test("a token that is refused is replaced once", async () => {
   assert.deepEqual([browser.count(TOKEN) - tokens, browser.count(list) - lists], [1, 2]);
 });
 
+test("nobody is taken for signed out while Better Auth's database is away", async () => {
+  const database = new pg.Client(process.env.SUPERUSER_DATABASE_URL);
+  await database.connect();
+  try {
+    await database.query("ALTER TABLE session RENAME TO session_away");
+    await assert.rejects(code.tasksOf(userId).page(), isProblem("auth_unavailable"));
+  } finally {
+    await database.query("ALTER TABLE session_away RENAME TO session");
+    await database.end();
+  }
+  await code.tasksOf(userId).page();
+});
+
 test("another user's tasks are not asked for with this user's token", async () => {
   const list = "GET /api/somebody/tasks";
   await assert.rejects(code.tasksOf("somebody").page(), isProblem("signed_out"));

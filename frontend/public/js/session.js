@@ -20,8 +20,10 @@ async function auth(path, body) {
   const problem = await problemOf(answer);
   if (problem.code === "not_found" || (answer.status === 404 && !problem.code)) throw new Problem("no_sign_in", { status: 404 });
   if (answer.status === 429) throw new Problem("rate_limited", { status: 429 });
-  // Better Auth says nothing about a database that is away but 500.
+  // Better Auth says nothing about a database that is away but 500,
   if (answer.status >= 500 && problem.code !== "ERASE_FAILED") throw new Problem("sign_in_away", { status: answer.status });
+  // or 401, as of a session that is over; asked for the session itself, it tells the two apart.
+  if (problem.code === "UNAUTHORIZED") throw new Problem((await auth("/get-session")) ? "sign_in_away" : "unauthorized", { status: 401 });
   throw problem;
 }
 
@@ -68,9 +70,7 @@ function claimsOf(text) {
 
 async function fetchToken() {
   const born = performance.now();
-  const answer = await auth("/token").catch((problem) => {
-    throw problem.status === 401 ? new Problem("unauthorized", { status: 401 }) : problem;
-  });
+  const answer = await auth("/token");
   const claims = claimsOf(answer.token);
   if (claims.sub !== user?.id) throw new Problem("other_user");
   token = { text: answer.token, born, life: (claims.exp - claims.iat) * 1000 };
