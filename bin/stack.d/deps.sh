@@ -29,7 +29,7 @@ deps_main() {
     ((${#missing[@]})) || return 0
     if ((EUID != 0)); then
         warn 'these packages are missing; install them with'
-        printf '\n    sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}" >&2
+        printf '\n    sudo apt-get update && sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}" >&2
         warn "(that starts lighttpd and a default PostgreSQL cluster if they are among them; sudo bin/stack deps $* does not)"
         exit 1
     fi
