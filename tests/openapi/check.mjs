@@ -138,6 +138,15 @@ for (const { code } of errors)
 	// What a path does not know belongs to no operation.
 	expect(usedCodes.has(code) || code === 'method_not_allowed', `no operation answers ${code}`)
 
+// ---- each fault of a body ----
+
+const faultsOfBodies = new Set([...readFileSync('lib/task/read.c', 'utf8').matchAll(/"(\w+)"\);$/gm)].map((match) => match[1]))
+expect(faultsOfBodies.size > 10, 'the faults of a body could not be read')
+expect(
+	same(document.components.schemas.Problem.properties.errors.items.properties.type.enum, faultsOfBodies),
+	'the types of errors are not those of lib/task/read.c',
+)
+
 // ---- other origins ----
 
 // What the program tells browsers, in strings that C joins.
