@@ -304,6 +304,8 @@ Test(claims, empty_settings_match_nothing)
 	policy = standard;
 	policy.audience = VIEW("");
 	cr_expect_eq(read_with(&policy, false, VIEW("{\"aud\":[\"\"]" AUDIENCE_REST "}"), NOW, &claims), JWT_BAD_AUD);
+	policy.audience = VIEW("t");
+	cr_expect_eq(read_with(&policy, false, VIEW("{\"aud\":\"t\"" AUDIENCE_REST "}"), NOW, &claims), JWT_OK);
 }
 
 Test(claims, checks_iss_and_aud_each_unless_switched_off)
@@ -427,4 +429,71 @@ Test(claims, wants_a_date_where_that_is_asked_for)
 	cr_expect_eq(read_with(&dated, false, VIEW("{" ALL "}"), NOW, &claims), JWT_BAD_IAT);
 	cr_expect_eq(read_with(&dated, false, VIEW("{\"iat\":1800000000," ALL "}"), NOW, &claims), JWT_OK);
 	cr_expect_eq(claims.issued_at, NOW);
+}
+
+/* ---- a session ---- */
+
+struct session {
+	const char *user_id;    /* NULL: u1, who the user is */
+	const char *expires_at; /* NULL: in centuries */
+	const char *more;       /* further members, or NULL */
+	bool is_access_token;
+};
+
+static enum jwt_error read_session(struct session session, int64_t now, struct claims *ret)
+{
+	struct jwt jwt = {.alg = ALG_HS256, .is_access_token = session.is_access_token};
+	char payload[512];
+
+	snprintf(payload, sizeof(payload),
+	         "{\"session\":{\"userId\":\"%s\",\"expiresAt\":\"%s\"},\"user\":{\"id\":\"u1\"}," EXP "%s}",
+	         session.user_id ? session.user_id : "u1",
+	         session.expires_at ? session.expires_at : "2999-01-01T00:00:00Z", session.more ? session.more : "");
+	jwt.payload = view_of(payload);
+	return claims_read_session(&arena, &jwt, &standard, now, ret);
+}
+
+Test(claims, a_session_ends_at_the_microsecond_and_with_exp_at_the_latest)
+{
+	const int64_t minute = NOW + 60 * CLOCK_SECOND;
+	const int64_t exp = NOW + 900 * CLOCK_SECOND;
+	const struct session earlier = {.expires_at = "2027-01-15T08:01:00Z"};
+	struct claims claims;
+
+	cr_expect_eq(read_session(earlier, minute + standard.leeway - 1, &claims), JWT_OK);
+	cr_expect_eq(claims.expires_at, minute);
+	cr_expect_eq(read_session(earlier, minute + standard.leeway, &claims), JWT_EXPIRED);
+	cr_expect_eq(read_session((struct session){0}, exp + standard.leeway - 1, &claims), JWT_OK);
+	cr_expect_eq(claims.expires_at, exp);
+	cr_expect_eq(read_session((struct session){0}, exp + standard.leeway, &claims), JWT_EXPIRED);
+}
+
+Test(claims, a_session_is_its_users_and_no_token)
+{
+	static const struct {
+		struct session session;
+		enum jwt_error error;
+	} cases[] = {
+	        {{0}, JWT_OK},
+	        {{.user_id = "u2"}, JWT_BAD_SESSION},
+	        {{.user_id = ""}, JWT_BAD_SESSION},
+	        {{.expires_at = ""}, JWT_BAD_SESSION},
+	        {{.expires_at = "tomorrow"}, JWT_BAD_SESSION},
+	        {{.more = ",\"sub\":\"u1\""}, JWT_BAD_SESSION},
+	        {{.more = ",\"sub\":null"}, JWT_BAD_SESSION},
+	        {{.more = ",\"iss\":\"https://app.example\""}, JWT_BAD_SESSION},
+	        {{.more = ",\"aud\":[]"}, JWT_BAD_SESSION},
+	        {{.more = ",\"cnf\":{}"}, JWT_BAD_SESSION},
+	        {{.more = ",\"nbf\":1800000031"}, JWT_NOT_YET},
+	        {{.more = ",\"iat\":1800000031"}, JWT_NOT_YET},
+	        {{.more = ",\"iat\":\"\""}, JWT_BAD_IAT},
+	        {{.is_access_token = true}, JWT_BAD_TYP},
+	};
+	struct claims claims;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		enum jwt_error error = read_session(cases[i].session, NOW, &claims);
+
+		cr_expect_eq(error, cases[i].error, "row %zu: %s", i, jwt_error_text(error));
+	}
 }

@@ -56,6 +56,7 @@ Test(cookie, is_found_as_a_whole_and_in_chunks)
 	        {"x=1; " NAME "=a.b.c; y=2", "a.b.c"},
 	        {"x=1;" NAME "=a.b.c", "a.b.c"},
 	        {NAME ".0=a.b; " NAME ".1=.c-_9", "a.b.c-_9"},
+	        {NAME "=AZ.az.09", "AZ.az.09"},
 	        {NAME ".1=.c; x=1; " NAME ".0=a.b", "a.b.c"},
 	        {NAME ".0=a.b.c", "a.b.c"},
 	        /* others' cookies may hold anything */
@@ -65,6 +66,7 @@ Test(cookie, is_found_as_a_whole_and_in_chunks)
 	        {"__Secure-" NAME "=a.b.c", "(none)"},
 	        {"Better-Auth.session_data=a.b.c", "(none)"},
 	        {NAME "x=a.b.c", "(none)"},
+	        {NAME "x0=a.b.c", "(none)"},
 	        {NAME ".x=a.b.c", "(none)"},
 	        {NAME ".00=a.b.c", "(none)"},
 	        {NAME ".-1=a.b.c", "(none)"},
@@ -96,18 +98,31 @@ Test(cookie, is_refused_when_it_is_not_one_token)
 	        NAME "=a.b%2Ec",
 	        NAME "=a b",
 	        NAME "=a=b",
+	        /* the neighbours of what may be there */
+	        NAME "=a@b",
+	        NAME "=a[b",
+	        NAME "=a`b",
+	        NAME "=a{b",
+	        NAME "=a/b",
+	        NAME "=a:b",
+	        NAME "=a,b",
 	        NAME ".0=a; " NAME ".1=",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect_str_eq(find(bad[i]), "(bad)", "%s", bad[i]);
 }
 
-/* `len` bytes in so many chunks. */
+/* `len` bytes in so many chunks; 0: as a whole. */
 static const char *find_long(size_t chunks, size_t len)
 {
 	static char header[3 * JWT_MAX_BYTES];
 	size_t at = 0;
 
+	if (chunks == 0) {
+		at = (size_t)snprintf(header, sizeof(header), NAME "=");
+		memset(header + at, 'a', len);
+		header[at + len] = '\0';
+	}
 	for (size_t i = 0; i < chunks; i++) {
 		size_t part = len / chunks + (i < len % chunks);
 
@@ -121,6 +136,8 @@ static const char *find_long(size_t chunks, size_t len)
 
 Test(cookie, is_as_long_as_a_token_may_be_and_no_longer)
 {
+	cr_expect_eq(strlen(find_long(0, JWT_MAX_BYTES)), JWT_MAX_BYTES);
+	cr_expect_str_eq(find_long(0, JWT_MAX_BYTES + 1), "(bad)");
 	cr_expect_eq(strlen(find_long(1, JWT_MAX_BYTES)), JWT_MAX_BYTES);
 	cr_expect_str_eq(find_long(1, JWT_MAX_BYTES + 1), "(bad)");
 	cr_expect_eq(strlen(find_long(COOKIE_CHUNKS_MAX, JWT_MAX_BYTES)), JWT_MAX_BYTES);
@@ -144,9 +161,9 @@ Test(cookie, needs_memory_for_chunks_only)
 
 Test(cookie, has_a_name_that_browsers_take)
 {
-	static const char *const good[] = {NAME, "a", "A-1_b.c~", "!#$%&'*+-.^_`|~"};
-	static const char *const bad[] = {"",         "a b",        "a;b",      "a=b", "a,b",
-	                                  "\xC3\xA9", "__Secure-a", "__Host-a", "a\t", "\"a\""};
+	static const char *const good[] = {NAME, "a", "A-1_b.c~", "AZaz09", "!#$%&'*+-.^_`|~"};
+	static const char *const bad[] = {"",    "a b",   "a;b", "a=b", "a,b", "\xC3\xA9", "__Secure-a", "__Host-a",
+	                                  "a\t", "\"a\"", ";a",  "a@",  "a[",  "a{",       "a/",         "a:"};
 	char longest[COOKIE_NAME_MAX + 2];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

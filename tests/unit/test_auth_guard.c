@@ -16,21 +16,30 @@ static struct keyring *keyring;
 static struct issuer *issuer;
 static char *token;
 
-static void setup(void)
+static struct keyring *open_keyring(bool with_cookie)
 {
-	issuer = issuer_new(ALG_HS256, NULL);
 	struct config config = {
 	        .better_auth_url = VIEW(ORIGIN),
 	        .better_auth_secret = issuer_secret(issuer),
 	        .jwt_shared_secret_alg = VIEW("HS256"),
 	        .jwks_rsa_alg = VIEW("RS256"),
 	        .jwt_leeway = 30,
+	        .auth_cookie = with_cookie,
+	        .auth_cookie_name = VIEW("data"),
 	};
 	struct keyring_parts parts = {.state_dir = -1};
+	struct keyring *opened = NULL;
 	struct buf error = buf_make(1024);
-	cr_assert(arena_init(&arena, 1024 * 1024));
-	cr_assert(keyring_open(&config, &parts, &keyring, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	cr_assert(keyring_open(&config, &parts, &opened, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
 	buf_destroy(&error);
+	return opened;
+}
+
+static void setup(void)
+{
+	issuer = issuer_new(ALG_HS256, NULL);
+	cr_assert(arena_init(&arena, 1024 * 1024));
+	keyring = open_keyring(false);
 	token = issuer_token_for(issuer, "u1", ORIGIN, clock_now());
 }
 
@@ -198,6 +207,167 @@ Test(auth_guard, fails_closed_when_the_memory_of_a_request_is_used_up)
 	cr_expect_eq(guard_owner(&small, &own, VIEW("u1"), &principal), OUTCOME_INTERNAL);
 	cr_expect_null(principal);
 	arena_destroy(&small);
+	/* Room for the claims, and none for the token: that is not the token's fault. */
+	cr_assert(arena_init(&small, sizeof(struct claims)));
+	cr_expect_eq(guard_bearer(keyring, &small, &request, &claims, &reason), OUTCOME_INTERNAL);
+	arena_destroy(&small);
+}
+
+/* ---- a session in a cookie ---- */
+
+#define COOKIE "__Secure-data=" /* the origin is https */
+
+static struct keyring *with_cookie;
+
+static void setup_session(void)
+{
+	setup();
+	with_cookie = open_keyring(true);
+}
+
+static void teardown_session(void)
+{
+	keyring_close(with_cookie);
+	teardown();
+}
+
+TestSuite(auth_guard_session, .init = setup_session, .fini = teardown_session);
+
+static enum outcome judge_session_in(struct arena *room, enum method method, const char *cookie, const char *origin)
+{
+	const struct cors cors = {.origins = VIEW("https://front.example")};
+	struct request request = {.method = method, .cookie = view_of(cookie), .origin = view_of(origin)};
+	claims = NULL;
+	reason = NULL;
+	return guard_session(with_cookie, &cors, room, &request, &claims, &reason);
+}
+
+static enum outcome judge_session(enum method method, const char *cookie, const char *origin)
+{
+	return judge_session_in(&arena, method, cookie, origin);
+}
+
+/* The cookie of u1's session; `from_now` is when it is over. */
+static const char *session(const struct issuer *signer, int64_t from_now)
+{
+	static char text[2048];
+	char payload[512];
+	snprintf(payload, sizeof payload,
+	         "{\"session\":{\"userId\":\"u1\",\"expiresAt\":\"2999-01-01T00:00:00Z\"},\"user\":{\"id\":\"u1\"},"
+	         "\"exp\":%lld}",
+	         (long long)((clock_now() + from_now) / CLOCK_SECOND));
+	char *signed_text = issuer_token(signer, "{\"alg\":\"HS256\"}", payload);
+	snprintf(text, sizeof text, COOKIE "%s", signed_text);
+	free(signed_text);
+	return text;
+}
+
+Test(auth_guard_session, is_admitted_by_its_user)
+{
+	cr_assert_eq(judge_session(METHOD_GET, session(issuer, 300 * CLOCK_SECOND), NULL), OUTCOME_OK, "%s", reason);
+	cr_expect(view_equal(claims->subject, VIEW("u1")));
+	cr_expect_null(reason);
+}
+
+Test(auth_guard_session, is_none_and_says_why)
+{
+	struct issuer *other = issuer_new(ALG_HS256, NULL);
+	char *good = strdup(session(issuer, 300 * CLOCK_SECOND));
+	char *forged = strdup(session(other, 300 * CLOCK_SECOND));
+	char *old = strdup(session(issuer, -300 * CLOCK_SECOND));
+	char twice[4096];
+	snprintf(twice, sizeof twice, "%s; %s", good, good);
+	const struct {
+		const char *cookie;
+		enum outcome outcome;
+		const char *reason;
+	} cases[] = {
+	        {NULL, OUTCOME_UNAUTHENTICATED, "no_token"},
+	        {"other=1", OUTCOME_UNAUTHENTICATED, "no_token"},
+	        {twice, OUTCOME_TOKEN_INVALID, "bad_cookie"},
+	        {COOKIE "x", OUTCOME_TOKEN_INVALID, "not_three_parts"},
+	        {forged, OUTCOME_TOKEN_INVALID, "bad_signature"},
+	        {old, OUTCOME_TOKEN_EXPIRED, "expired"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_expect_eq(judge_session(METHOD_GET, cases[i].cookie, NULL), cases[i].outcome, "row %zu", i);
+		cr_expect_str_eq(reason, cases[i].reason, "row %zu", i);
+		cr_expect_null(claims, "row %zu", i);
+	}
+	free(good);
+	free(forged);
+	free(old);
+	issuer_free(other);
+}
+
+Test(auth_guard_session, is_not_looked_for_where_no_cookie_is_taken)
+{
+	const char *const cookies[] = {session(issuer, 300 * CLOCK_SECOND), "=a.b.c"};
+	const struct cors cors = {0};
+	for (size_t i = 0; i < sizeof cookies / sizeof *cookies; i++) {
+		struct request request = {.method = METHOD_GET, .cookie = view_of(cookies[i])};
+		cr_expect_eq(guard_session(keyring, &cors, &arena, &request, &claims, &reason), OUTCOME_UNAUTHENTICATED,
+		             "%s", cookies[i]);
+		cr_expect_str_eq(reason, "no_token");
+	}
+}
+
+/* A browser sends the cookie along whoever asks. */
+Test(auth_guard_session, changes_something_only_from_an_origin_of_ours)
+{
+	static const enum method safe[] = {METHOD_GET, METHOD_HEAD, METHOD_OPTIONS};
+	static const enum method unsafe[] = {METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OTHER};
+	static const char *const ours[] = {ORIGIN, "https://front.example"};
+	static const char *const others[] = {NULL, "", "null", "https://evil.example", ORIGIN "/"};
+	const char *cookie = session(issuer, 300 * CLOCK_SECOND);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		for (size_t m = 0; m < sizeof safe / sizeof *safe; m++)
+			cr_expect_eq(judge_session(safe[m], cookie, others[i]), OUTCOME_OK);
+		for (size_t m = 0; m < sizeof unsafe / sizeof *unsafe; m++) {
+			cr_expect_eq(judge_session(unsafe[m], cookie, others[i]), OUTCOME_ORIGIN_REFUSED);
+			cr_expect_str_eq(reason, "bad_origin");
+			cr_expect_null(claims);
+		}
+	}
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		for (size_t m = 0; m < sizeof unsafe / sizeof *unsafe; m++)
+			cr_expect_eq(judge_session(unsafe[m], cookie, ours[i]), OUTCOME_OK);
+}
+
+Test(auth_guard_session, fails_closed_when_the_memory_of_a_request_is_used_up)
+{
+	struct arena small;
+	cr_assert(arena_init(&small, 1));
+	cr_expect_eq(judge_session_in(&small, METHOD_GET, session(issuer, 300 * CLOCK_SECOND), NULL), OUTCOME_INTERNAL);
+	cr_expect_null(claims);
+	arena_destroy(&small);
+}
+
+/* ---- the operator ---- */
+
+Test(auth_guard, admits_the_operator_by_the_one_token)
+{
+	static const struct {
+		const char *header;
+		enum outcome outcome;
+		const char *reason;
+	} cases[] = {
+	        {"Bearer the-operators-own", OUTCOME_OK, NULL},
+	        {"Bearer the-operators-ow", OUTCOME_TOKEN_INVALID, "bad_operator_token"},
+	        {"Bearer the-operators-own2", OUTCOME_TOKEN_INVALID, "bad_operator_token"},
+	        {"Bearer The-operators-own", OUTCOME_TOKEN_INVALID, "bad_operator_token"},
+	        {"Bearer ", OUTCOME_TOKEN_INVALID, "bad_operator_token"},
+	        {"Basic the-operators-own", OUTCOME_UNAUTHENTICATED, "no_token"},
+	        {NULL, OUTCOME_UNAUTHENTICATED, "no_token"},
+	        {"Bearer the-operators-own, Bearer x", OUTCOME_TWO_CREDENTIALS, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct request request = {.authorization = view_of(cases[i].header)};
+		reason = NULL;
+		cr_expect_eq(guard_operator(&request, VIEW("the-operators-own"), &reason), cases[i].outcome, "row %zu",
+		             i);
+		cr_expect(view_equal(view_of(reason), view_of(cases[i].reason)), "row %zu", i);
+	}
 }
 
 /* ---- whose path ---- */

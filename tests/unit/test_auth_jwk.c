@@ -110,6 +110,7 @@ Test(jwk, skips_what_is_no_good)
 	        {ED ",\"key_ops\":[]", KEY_BAD_KEY_OPS},
 	        {ED ",\"key_ops\":\"verify\"", KEY_BAD_KEY_OPS},
 	        {ED ",\"key_ops\":[\"verify\",1]", KEY_BAD_KEY_OPS},
+	        {ED ",\"key_ops\":{\"a\":\"verify\"}", KEY_BAD_KEY_OPS},
 	        {ED ",\"kid\":1", KEY_BAD_KID},
 	        {ED ",\"kid\":\"\"", KEY_BAD_KID},
 	        {ED ",\"kid\":null", KEY_BAD_KID},
@@ -155,6 +156,34 @@ Test(jwk, skips_what_is_no_good)
 	}
 }
 
+Test(jwk, bounds_the_kid)
+{
+	char members[1024];
+	enum alg alg;
+
+	for (int len = KEY_KID_MAX; len <= KEY_KID_MAX + 1; len++) {
+		snprintf(members, sizeof(members), ED ",\"kid\":\"%0*d\"", len, 7);
+		cr_expect_eq(parse(members, &alg), len <= KEY_KID_MAX ? KEY_OK : KEY_BAD_KID, "%d", len);
+	}
+}
+
+Test(jwk, needs_memory_for_what_it_decodes)
+{
+	static const char *const texts[] = {"{" ED "}", "{" EC "}", "{" RSA "}"};
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct arena small;
+		const cJSON *tree = NULL;
+		struct key *key = NULL;
+
+		cr_assert(arena_init(&small, 1));
+		cr_assert_eq(json_parse(&arena, view_of(texts[i]), &tree), JSON_OK);
+		cr_expect_eq(jwk_parse(&small, tree, ALG_RS256, &key), KEY_NO_MEMORY, "%s", texts[i]);
+		cr_expect_null(key);
+		arena_destroy(&small);
+	}
+}
+
 /* ---- sets -------------------------------------------------------------------------- */
 
 static enum jwks_error parse_set(const char *text, enum alg rsa_alg, size_t *ret_count, struct buf *notes)
@@ -183,6 +212,39 @@ Test(jwk, set_keeps_the_good_keys_and_tells_of_the_others)
 	                                          "key set: key 4 skipped: alg is unknown or does not fit the kind of "
 	                                          "key\n")),
 	        "%.*s", VIEW_ARGS(buf_view(&notes)));
+	buf_destroy(&notes);
+}
+
+/* A log line is one line, and no longer than it must be. */
+Test(jwk, set_tells_a_kid_that_is_fit_to_be_printed)
+{
+	static const struct {
+		const char *kid;
+		bool told;
+	} cases[] = {
+	        {"!", true},
+	        {"~", true},
+	        {" ", false},
+	        {"a b", false},
+	        {"a\x7f", false},
+	        {"\xc3\xa9", false},
+	        {"0123456789012345678901234567890123456789012345678901234567890123", true},
+	        {"01234567890123456789012345678901234567890123456789012345678901234", false},
+	};
+	struct buf notes = buf_make(4096);
+	size_t count;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[512];
+		char expected[256];
+
+		snprintf(text, sizeof(text), "{\"keys\":[{" ED ",\"use\":\"enc\",\"kid\":\"%s\"}]}", cases[i].kid);
+		snprintf(expected, sizeof(expected), "key set: key 1%s%s%s skipped: use is not sig\n",
+		         cases[i].told ? " (kid " : "", cases[i].told ? cases[i].kid : "", cases[i].told ? ")" : "");
+		buf_reset(&notes, 0);
+		cr_expect_eq(parse_set(text, ALG_RS256, &count, &notes), JWKS_EMPTY);
+		cr_expect(view_equal(buf_view(&notes), view_of(expected)), "%.*s", VIEW_ARGS(buf_view(&notes)));
+	}
 	buf_destroy(&notes);
 }
 

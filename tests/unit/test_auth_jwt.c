@@ -136,6 +136,7 @@ Test(jwt, refuses_bad_headers)
 	        {"{\"alg\":\"HS256\",\"typ\":\"application/\"}", JWT_BAD_TYP},
 	        {"{\"alg\":\"HS256\",\"typ\":\"application/application/jwt\"}", JWT_BAD_TYP},
 	        {"{\"alg\":\"HS256\",\"typ\":\"text/jwt\"}", JWT_BAD_TYP},
+	        {"{\"alg\":\"HS256\",\"typ\":\"application.jwt\"}", JWT_BAD_TYP}, /* as long as what may be left out */
 	        {"{\"alg\":\"HS256\",\"typ\":\"jwt \"}", JWT_BAD_TYP},
 	        {"{\"alg\":\"HS256\",\"typ\":\"logout+jwt\"}", JWT_BAD_TYP},
 	        {"{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}", JWT_BAD_TYP},

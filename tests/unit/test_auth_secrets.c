@@ -60,10 +60,21 @@ Test(secrets, takes_random_ones)
 	        "dGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5",
 	        "5f4dcc3b5aa765d61d8327deb882cf99b1a2c3d4e5f60718293a4b5c6d7e8f90",
 	        "0123456789abcdef0123456789abcdef",
+	        "Xabcdefgabcdefgabcdefgabcdefgabc",    /* eight different bytes */
+	        "changeZme-Hj2k4Mn6Pq8Rs0Tv1Xz3Bd5Fg", /* a letter is no mark to be passed over */
 	};
 
 	for (size_t i = 0; i < COUNT(good); i++)
 		cr_expect_null(secret_fault(view_of(good[i]), ALG_HS256), "%s", good[i]);
+}
+
+Test(secrets, may_be_long)
+{
+	char text[4096];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = "Zq3v8Kx1Lm5Np7Rt"[i % 16];
+	cr_expect_null(secret_fault((struct view){text, sizeof(text)}, ALG_HS256));
 }
 
 Test(secrets, refuses_weak_ones)
@@ -83,6 +94,7 @@ Test(secrets, refuses_weak_ones)
 	        "your_secret_key_here_at_least_32_characters_long",
 	        "YOUR-256-BIT-SECRET-YOUR-256-BIT-SECRET",
 	        "change-me-to-a-long-random-string-please",
+	        "change~me~to~a~long~random~string~please",
 	        "change_this_secret_in_production_0123456789",
 	        "replace-with-at-least-32-random-characters",
 	        "generate-a-long-random-secret-for-this",
@@ -168,6 +180,13 @@ Test(secrets, stop_the_start_with_the_setting_and_not_its_value)
 		const char *expected;
 	} cases[] = {
 	        {"short-and-secret", "", "", "HS256", "BETTER_AUTH_SECRET is shorter than 32 bytes"},
+	        {"changeme", "", "", "HS256", "BETTER_AUTH_SECRET is shorter than 32 bytes"},
+	        {"x", "", "", "HS256", "BETTER_AUTH_SECRET is shorter than 32 bytes"},
+	        {CURRENT, "x", "2027-01-15T08:00:00Z", "HS256",
+	         "BETTER_AUTH_PREVIOUS_SECRETS is shorter than 32 bytes"},
+	        {CURRENT, "x", "", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_PREVIOUS_SECRETS_UNTIL"},
+	        {CURRENT, "", "x", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS_UNTIL is not an RFC 3339 date and time"},
+	        {"", "x", "2027-01-15T08:00:00Z", "HS256", "BETTER_AUTH_PREVIOUS_SECRETS needs BETTER_AUTH_SECRET"},
 	        {CURRENT, "", "", "HS384", "BETTER_AUTH_SECRET is shorter than 48 bytes"},
 	        {CURRENT, "", "", "HS512", "BETTER_AUTH_SECRET is shorter than 64 bytes"},
 	        {"better-auth-secret-12345678901234567890", "", "", "HS256",
