@@ -69,6 +69,7 @@ Test(conditional, refuses_what_is_no_tag)
 	        ",\"a\"",
 	        "\"a\",,\"b\"",
 	        "\"a b\"",
+	        "\" a\"",
 	        "\"a\tb\"",
 	        "\"a\x7F\"",
 	        "\"a\x01\"",

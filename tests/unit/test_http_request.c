@@ -222,6 +222,9 @@ Test(http_request, takes_the_base_path_off_the_front_segment_by_segment)
 	        {"/~ann/todo", "/~ann/../~ann/todo/health", ""},
 	        {"/~ann/todo", "/todo/~ann/health", ""},
 	        {"/a", "/a/1/2/3/4/5/6/7/8/9", ""},
+	        /* no base path at all: nothing is below it */
+	        {"/", "/health", ""},
+	        {"/a//b", "/health", ""},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		expect_segments(cases[i].target, cases[i].base, cases[i].segments);
@@ -324,6 +327,17 @@ Test(http_request, knows_its_methods_exactly_and_no_other_word)
 	}
 }
 
+Test(http_request, names_its_methods)
+{
+	static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		buffers_set(&client, "REQUEST_METHOD", names[i]);
+		cr_expect(view_equal(request_method_name(read_request(VIEW("")).method), view_of(names[i])), "%s",
+		          names[i]);
+	}
+	cr_expect(view_equal(request_method_name(METHOD_OTHER), VIEW("OTHER")));
+}
+
 Test(http_request, ignores_a_method_override)
 {
 	buffers_set(&client, "REQUEST_METHOD", "POST");
@@ -336,6 +350,12 @@ Test(http_request, ignores_a_method_override)
 Test(http_request, reads_each_header_from_its_own_parameter)
 {
 	buffers_set(&client, "HTTP_AUTHORIZATION", "Bearer x");
+	buffers_set(&client, "HTTP_COOKIE", "a=b");
+	buffers_set(&client, "HTTP_ACCEPT", "text/html");
+	buffers_set(&client, "HTTP_IF_MATCH", "\"m\"");
+	buffers_set(&client, "HTTP_IF_NONE_MATCH", "\"n\"");
+	buffers_set(&client, "HTTP_X_CONFIRM_ERASE", "u1");
+	buffers_set(&client, "REMOTE_ADDR", "192.0.2.1");
 	buffers_set(&client, "CONTENT_TYPE", "application/json");
 	buffers_set(&client, "CONTENT_LENGTH", "12");
 	buffers_set(&client, "HTTP_CONTENT_ENCODING", "gzip");
@@ -344,12 +364,28 @@ Test(http_request, reads_each_header_from_its_own_parameter)
 	buffers_set(&client, "HTTP_ACCESS_CONTROL_REQUEST_METHOD", "PUT");
 	struct request request = read_request(VIEW(""));
 	cr_expect(view_equal(request.authorization, VIEW("Bearer x")));
+	cr_expect(view_equal(request.cookie, VIEW("a=b")));
+	cr_expect(view_equal(request.accept, VIEW("text/html")));
+	cr_expect(view_equal(request.if_match, VIEW("\"m\"")));
+	cr_expect(view_equal(request.if_none_match, VIEW("\"n\"")));
+	cr_expect(view_equal(request.confirm_erase, VIEW("u1")));
+	cr_expect(view_equal(client_key(&request.client), VIEW("\xC0\x00\x02\x01")));
 	cr_expect(view_equal(request.content_type, VIEW("application/json")));
 	cr_expect(view_equal(request.content_length, VIEW("12")));
 	cr_expect(view_equal(request.content_encoding, VIEW("gzip")));
 	cr_expect(view_equal(request.transfer_encoding, VIEW("chunked")));
 	cr_expect(view_equal(request.origin, VIEW("https://a.example")));
 	cr_expect(view_equal(request.preflight_method, VIEW("PUT")));
+}
+
+Test(http_request, takes_a_trace_only_from_a_field_that_is_one)
+{
+	buffers_set(&client, "HTTP_TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	cr_expect(view_equal(read_request(VIEW("")).trace.id, VIEW("0af7651916cd43dd8448eb211c80319c")));
+	buffers_set(&client, "HTTP_TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331");
+	cr_expect(view_is_absent(read_request(VIEW("")).trace.id));
+	buffers_set(&client, "HTTP_TRACEPARENT", NULL);
+	cr_expect(view_is_absent(read_request(VIEW("")).trace.id));
 }
 
 Test(http_request, tells_an_absent_header_from_an_empty_one)
@@ -398,10 +434,17 @@ Test(http_request, takes_only_a_harmless_request_id_from_the_client)
 	} cases[] = {
 	        {"a", true},
 	        {"0123456789-abc_DEF.xyz", true},
+	        {"AZaz", true},
 	        {"0123456789012345678901234567890123456789012345678901234567890123", true},
 	        {"01234567890123456789012345678901234567890123456789012345678901234", false},
 	        {"", false},
 	        {"a b", false},
+	        {" a", false},
+	        {"a@b", false},
+	        {"a[b", false},
+	        {"a`b", false},
+	        {"a{b", false},
+	        {"a:b", false},
 	        {"a\n", false},
 	        {"a\r\nX: y", false},
 	        {"a/b", false},
@@ -494,6 +537,7 @@ Test(http_request, reads_a_body_as_long_as_it_was_announced)
 	        {"65536", "{}", OUTCOME_BODY_INCOMPLETE},
 	        {"0", "", OUTCOME_BODY_EMPTY},
 	        {NULL, "", OUTCOME_BODY_EMPTY},
+	        {"1", "1", OUTCOME_OK},
 	        {"2", "", OUTCOME_BODY_INCOMPLETE},
 	        {"65537", "{}", OUTCOME_BODY_TOO_LARGE},
 	        {"65537", "", OUTCOME_BODY_TOO_LARGE},
@@ -553,6 +597,25 @@ Test(http_request, puts_a_body_together_from_single_bytes)
 	expect_body(NULL, "{\"title\":\"milk\"", OUTCOME_OK);
 }
 
+/* What is missing is said, not that its type is wrong. */
+Test(http_request, asks_no_type_of_a_body_that_is_not_there)
+{
+	expect_body("0", "", OUTCOME_BODY_EMPTY);
+	expect_body(NULL, "", OUTCOME_BODY_EMPTY);
+	expect_body("1", "1", OUTCOME_MEDIA_TYPE);
+	client.breaks = true;
+	expect_body(NULL, "", OUTCOME_BODY_INCOMPLETE);
+}
+
+Test(http_request, needs_room_to_see_that_a_body_is_too_large)
+{
+	struct buf body = buf_make(REQUEST_BODY_MAX);
+	buffers_set(&client, "CONTENT_TYPE", "application/json");
+	client.body = VIEW("{}");
+	cr_expect_eq(read_body(&body), OUTCOME_INTERNAL);
+	buf_destroy(&body);
+}
+
 Test(http_request, takes_a_broken_connection_for_no_end_of_the_body)
 {
 	buffers_set(&client, "CONTENT_TYPE", "application/json");
@@ -593,6 +656,8 @@ Test(http_request, takes_json_in_utf_8_without_a_coding_and_nothing_else)
 	        {"text/plain; application/json", NULL, OUTCOME_MEDIA_TYPE},
 	        {"application/json; charset=iso-8859-1", NULL, OUTCOME_MEDIA_TYPE},
 	        {"application/json; charset=utf-16", NULL, OUTCOME_MEDIA_TYPE},
+	        {"application/json; x", NULL, OUTCOME_MEDIA_TYPE},
+	        {"application/merge-patch+json", NULL, OUTCOME_MEDIA_TYPE}, /* PATCH alone has that */
 	        {"application/json; charset=utf-8; charset=utf-16", NULL, OUTCOME_MEDIA_TYPE},
 	        {"application/json", "gzip", OUTCOME_MEDIA_TYPE},
 	        {"application/json", "identity, gzip", OUTCOME_MEDIA_TYPE},
@@ -605,6 +670,30 @@ Test(http_request, takes_json_in_utf_8_without_a_coding_and_nothing_else)
 		client.body = VIEW("{}");
 		cr_expect_eq(read_body(&body), cases[i].outcome, "type %s, coding %s",
 		             cases[i].type ? cases[i].type : "(none)", cases[i].coding ? cases[i].coding : "(none)");
+	}
+}
+
+Test(http_request, takes_a_merge_patch_where_one_is_expected)
+{
+	static const struct {
+		const char *type;
+		enum outcome outcome;
+	} cases[] = {
+	        {"application/merge-patch+json", OUTCOME_OK},
+	        {"Application/Merge-Patch+JSON; charset=utf-8", OUTCOME_OK},
+	        {"application/json", OUTCOME_OK},
+	        {"application/json-patch+json", OUTCOME_MEDIA_TYPE},
+	        {"text/plain", OUTCOME_MEDIA_TYPE},
+	        {NULL, OUTCOME_MEDIA_TYPE},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf body __attribute__((cleanup(buf_destroy))) = buf_make(REQUEST_BODY_MAX + 1);
+		buffers_set(&client, "CONTENT_TYPE", cases[i].type);
+		client.body = VIEW("{}");
+		struct transport transport = buffers_transport(&client);
+		struct request request = read_request(VIEW(""));
+		cr_expect_eq(request_read_body(&transport, &request, REQUEST_MERGE_PATCH, &body), cases[i].outcome,
+		             "%s", cases[i].type ? cases[i].type : "(none)");
 	}
 }
 
@@ -622,6 +711,10 @@ Test(http_request, drains_what_is_left_of_a_body)
 	client.body = (struct view){text, sizeof text};
 	request_drain(&transport);
 	cr_expect_eq(client.body.len, 0);
+	client.body = (struct view){text, sizeof text};
+	client.chunk = 1;
+	request_drain(&transport);
+	cr_expect_eq(client.body.len, 0, "byte by byte");
 }
 
 Test(http_request, stops_draining_when_the_connection_is_broken)

@@ -117,6 +117,25 @@ Test(http_router, says_what_the_braces_stand_for)
 	cr_expect(view_is_absent(found.user_id));
 }
 
+/* By it Accept-Patch is said, whatever the method was (RFC 5789 §3.1). */
+Test(http_router, says_what_a_patch_of_the_path_may_be)
+{
+	static const struct {
+		const char *path;
+		enum route_body patch;
+	} cases[] = {
+	        {"api/u1/tasks", BODY_NONE},
+	        {"api/u1/tasks/" ID, BODY_PATCH},
+	        {"api/u1/tasks/" ID "/complete", BODY_MAY},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_expect_eq(match(PROGRAM_TASKS, METHOD_GET, cases[i].path).patch, cases[i].patch, "%s",
+		             cases[i].path);
+		cr_expect_eq(match(PROGRAM_TASKS, METHOD_PATCH, cases[i].path).patch, cases[i].patch, "%s",
+		             cases[i].path);
+	}
+}
+
 /* Only the whole word, and only in lower case, is Better Auth's. */
 Test(http_router, leaves_users_whose_ids_merely_resemble_auth_their_paths)
 {
