@@ -233,6 +233,34 @@ Test(address, keeps_what_the_url_says_besides)
 	expect_option(url, "tcp_user_timeout", "77");
 }
 
+/* libpq would find a bad one at each connect only. */
+Test(address, takes_ports_that_there_are)
+{
+	static const char bad[] = "error: DATABASE_URL: the port must be a number from 1 to 65535";
+	static const struct {
+		const char *url;
+		const char *port;
+	} cases[] = {
+	        {"postgresql://u@localhost:1/d", "1"},
+	        {"postgresql://u@localhost:65535/d", "65535"},
+	        {"host=localhost,127.0.0.1 port=5432,5433", "5432,5433"},
+	        {"host=localhost,127.0.0.1 port=5433,", "5433,"}, /* the second one's is the default */
+	        {"host=localhost port=0", bad},
+	        {"host=localhost port=65536", bad},
+	        {"host=localhost port=-1", bad},
+	        {"host=localhost port=5432x", bad},
+	        {"host=localhost,127.0.0.1 port=5432,0", bad},
+	        {"host=localhost,127.0.0.1 port=0,5432", bad},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		expect_option(cases[i].url, "port", cases[i].port);
+}
+
+Test(address, a_silent_server_leaves_half_of_the_time_for_the_next)
+{
+	expect_option("postgresql://u@localhost,127.0.0.1/d", "tcp_user_timeout", "5000");
+}
+
 Test(address, says_who_it_is_and_speaks_utf8)
 {
 	setenv("PGCLIENTENCODING", "LATIN1", 1);
