@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -169,25 +170,35 @@ static bool fastcgi_write(void *context, struct view bytes)
 	return wire_write(context, bytes);
 }
 
-/* Exclusive: poll(2) would wake all workers of a socket for each connection. */
-static bool waiter_open(void)
+static bool waiter_add(int fd, uint32_t events)
 {
-	struct epoll_event wanted = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	struct epoll_event wanted = {.events = events, .data.fd = fd};
+	return fd >= 0 && epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &wanted) == 0;
+}
+
+/* Waits on the listener, exclusively, since otherwise all workers of a socket wake
+ * for each connection; and on the stop signals, which are blocked: a busy machine
+ * has always a connection waiting, and then no wait lets a signal through. */
+static bool waiter_open(int *ret_signals)
+{
+	sigset_t set;
+	stop_signals(&set);
 	waiter = epoll_create1(EPOLL_CLOEXEC);
-	return waiter >= 0 && epoll_ctl(waiter, EPOLL_CTL_ADD, LISTENER, &wanted) == 0;
+	*ret_signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return waiter >= 0 && waiter_add(LISTENER, EPOLLIN | EPOLLEXCLUSIVE) && waiter_add(*ret_signals, EPOLLIN);
 }
 
 /* Waits for a connection or a stop signal. False: a stop signal. */
-static bool wait_for_connection(const sigset_t *open)
+static bool wait_for_connection(void)
 {
-	const struct timespec at_once = {0};
-	struct epoll_event event;
-	/* Where a connection waits already, which is always so on a busy machine,
-	 * the wait below is none and lets no signal through. */
-	(void)ppoll(NULL, 0, &at_once, open);
-	while (!stop_wanted && epoll_pwait(waiter, &event, 1, -1, open) <= 0)
+	struct epoll_event events[2];
+	int count = -1;
+	while (!stop_wanted && (count = epoll_wait(waiter, events, 2, -1)) < 0)
 		if (errno != EINTR)
 			break;
+	for (int i = 0; i < count; i++)
+		if (events[i].data.fd != LISTENER)
+			stop_wanted = 1;
 	return !stop_wanted;
 }
 
@@ -298,19 +309,21 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 	static struct wire wire;
 	sigset_t open;
 	enum taken taken = TAKEN_NONE;
+	int signals = -1;
 	int flags = fcntl(LISTENER, F_GETFL);
-	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0 || !waiter_open())
+	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0 || !waiter_open(&signals))
 		return false;
 	stop_signals_open(&open);
 	const struct wire_stop stop = {&open, &stop_wanted};
 	wire_init(&wire, program->authorize ? WIRE_AUTHORIZER : WIRE_RESPONDER);
-	while (taken != TAKEN_BROKEN && wait_for_connection(&open))
+	while (taken != TAKEN_BROKEN && wait_for_connection())
 		taken = serve_one(app, program, &stop, &wire);
 	if (stop_wanted)
 		serve_the_queue(app, program, &stop, &wire);
 	/* mod_fcgid may choose this process until its socket is closed, so that comes before
 	 * all other tidying up: once refused, it turns to another one. */
 	close(LISTENER);
+	close(signals);
 	close(waiter);
 	wire_destroy(&wire);
 	return taken != TAKEN_BROKEN;

@@ -16,8 +16,8 @@ void gateway_serve_cgi(struct app *app, const struct app_program *program);
 
 /* Accepts requests on fd 0, one at a time, until a stop signal comes; the
  * request being served is always finished. Expects the stop signals blocked:
- * they are let through only while nothing is in hand, so none can be lost
- * between a check and a wait. What waits in the queue by then is answered for
+ * they are looked for where nothing is in hand, so none can be lost between a
+ * check and a wait. What waits in the queue by then is answered for
  * another WIRE_STOP_TIME. False: the socket failed. */
 CHECKED bool gateway_serve_fastcgi(struct app *app, const struct app_program *program);
 
