@@ -2,8 +2,9 @@
  * real program on a real database. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "support/api.h"
+#include "support/account.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -624,4 +625,97 @@ Test(conditions, nobody_empties_a_list_by_accident)
 	expect_problem(ask_with("DELETE", "/api/anna/tasks?status=completed", NULL, "IF_MATCH=\"x\""), 400,
 	               "bad_condition", "a condition that could not be kept");
 	cr_expect_eq(cJSON_GetArraySize(answer_json(ask_anna("GET", "/api/anna/tasks", NULL))), 1);
+}
+
+/* ---- at the same instant ---- */
+
+enum { AT_ONCE = 8 };
+
+/* The same request so many times, all of them before the gate when it opens. Returns how many answers have that status.
+ */
+static size_t ask_at_once(const char *setting, const char *gate, const struct ask *ask, int status,
+                          const struct answer *ret[AT_ONCE])
+{
+	int fds[AT_ONCE];
+	size_t good = 0;
+	struct responder *crew = responder_start(
+	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url),
+	                                                    ask_format("WORKERS=%d", AT_ONCE), setting, NULL}));
+	PGconn *holder = postgres_connect("postgres", database);
+	PQclear(PQexec(holder, gate));
+	for (size_t i = 0; i < AT_ONCE; i++)
+		fds[i] = account_begin(crew, ask);
+	postgres_wait_for(
+	        "postgres", database,
+	        ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                   "current_database() AND wait_event_type = 'Lock'",
+	                   AT_ONCE));
+	PQfinish(holder);
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		ret[i] = responder_answer(fds[i], false);
+		close(fds[i]);
+		good += ret[i]->status == status;
+	}
+	return good;
+}
+
+/* All but one have been too late, and learn what the one has made of it. */
+static void expect_one_and_the_rest_late(const struct answer *const answers[AT_ONCE], int status)
+{
+	const char *tag = tag_of(ask_anna("GET", PLACE, NULL));
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		cr_expect(view_equal(answer_header(answers[i], "ETag"), view_of(tag)));
+		if (answers[i]->status != status)
+			expect_problem(answers[i], 412, "precondition_failed", "too late");
+	}
+}
+
+Test(conditions, of_many_who_put_a_task_at_once_one_makes_it)
+{
+	static const char *const limits[] = {"TODO_TASK_LIMIT=0", "TODO_TASK_LIMIT=100"};
+	const char *const params[] = {"HTTP_IF_NONE_MATCH=*", NULL};
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		const struct answer *answers[AT_ONCE];
+		const struct ask put = {.method = "PUT",
+		                        .target = PLACE,
+		                        .token = api_token("anna"),
+		                        .body = api_task("t", ""),
+		                        .params = params};
+		postgres_run("postgres", database, "DELETE FROM todo.task");
+		cr_expect_eq(ask_at_once(limits[i], "BEGIN; LOCK TABLE todo.task IN SHARE MODE", &put, 201, answers), 1,
+		             "%s", limits[i]);
+		expect_one_and_the_rest_late(answers, 201);
+	}
+}
+
+Test(conditions, of_many_who_change_a_task_at_once_one_does)
+{
+	static const char *const methods[] = {"PUT", "PATCH"};
+	for (size_t i = 0; i < COUNT(methods); i++) {
+		const struct answer *answers[AT_ONCE];
+		postgres_run("postgres", database, "DELETE FROM todo.task");
+		const char *tag = tag_of(ask_with("PUT", PLACE, api_task("t", ""), "IF_NONE_MATCH=*"));
+		const char *const params[] = {ask_format("HTTP_IF_MATCH=%s", tag), NULL};
+		const struct ask change = {.method = methods[i],
+		                           .target = PLACE,
+		                           .token = api_token("anna"),
+		                           .body = api_task("changed", ""),
+		                           .params = params};
+		cr_expect_eq(ask_at_once(NULL, "BEGIN; SELECT FROM todo.task FOR UPDATE", &change, 200, answers), 1,
+		             "%s", methods[i]);
+		expect_one_and_the_rest_late(answers, 200);
+	}
+}
+
+/* Each of them, and each seen with a tag of its own. */
+Test(conditions, toggles_at_once_are_all_done)
+{
+	const struct answer *answers[AT_ONCE];
+	const struct ask toggle = {.method = "PATCH", .target = PLACE "/complete", .token = api_token("anna")};
+	ask_with("PUT", PLACE, api_task("t", ""), "IF_NONE_MATCH=*");
+	cr_expect_eq(ask_at_once(NULL, "BEGIN; SELECT FROM todo.task FOR UPDATE", &toggle, 200, answers), AT_ONCE);
+	for (size_t i = 0; i < AT_ONCE; i++)
+		for (size_t j = 0; j < i; j++)
+			cr_expect_str_neq(tag_of(answers[i]), tag_of(answers[j]));
+	cr_expect_str_eq(member(ask_anna("GET", PLACE, NULL), "completed"), "false");
 }

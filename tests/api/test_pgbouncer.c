@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "support/api.h"
+#include "support/account.h"
 #include "support/fastcgi.h"
 #include "support/postgres.h"
 
@@ -39,9 +39,9 @@ static bool answers(void *folder)
 	return up;
 }
 
-/* PgBouncer 1.18 in front of the cluster, with SERVER_CONNECTIONS to each database. Its
+/* PgBouncer 1.18 in front of the cluster, with so many connections to each database. Its
  * queue of 128 refuses the last ones of many that come at once. */
-static struct pooler pooler_start(void)
+static struct pooler pooler_start(int connections)
 {
 	struct pooler pooler = {.folder = ask_format("%s/%s", postgres_folder(), api_name("pool"))};
 	cr_assert_eq(mkdir(pooler.folder, 0700), 0);
@@ -60,7 +60,7 @@ static struct pooler pooler_start(void)
 	                      "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\nlisten_backlog "
 	                      "= 1024\n"
 	                      "max_db_connections = %d\n",
-	                      postgres_folder(), pooler.folder, users, SERVER_CONNECTIONS, SERVER_CONNECTIONS));
+	                      postgres_folder(), pooler.folder, users, connections, connections));
 	char *const arguments[] = {(char *)(uintptr_t)settings, NULL};
 	pooler.process = postgres_launch("/usr/sbin/pgbouncer", arguments, ask_format("%s/log", pooler.folder));
 	cr_assert_gt(pooler.process, 0);
@@ -136,7 +136,7 @@ Test(pgbouncer, two_hundred_processes_share_five_connections_and_each_user_sees_
 	const struct answer *answers[CLIENTS];
 	struct responder *programs[PROGRAMS];
 	postgres_database(database);
-	struct pooler pooler = pooler_start();
+	struct pooler pooler = pooler_start(SERVER_CONNECTIONS);
 	programs_start(&pooler, database, programs);
 	for (size_t i = 0; i < CLIENTS; i++)
 		bodies[i] = api_task(ask_format("of %s", user_of(i)), "");
@@ -162,7 +162,7 @@ Test(pgbouncer, prepared_statements_there_are_named_in_the_log)
 {
 	const char *database = api_name("pooled");
 	postgres_database(database);
-	struct pooler pooler = pooler_start();
+	struct pooler pooler = pooler_start(SERVER_CONNECTIONS);
 	const char *const more[] = {api_database_in(pooler.folder, database), NULL};
 	struct responder *first = responder_start("tasks", api_settings(more));
 	struct responder *second = responder_start("tasks", api_settings(more));
@@ -179,7 +179,7 @@ Test(pgbouncer, a_pooler_that_is_restarted_is_found_again)
 {
 	const char *database = api_name("pooled");
 	postgres_database(database);
-	struct pooler pooler = pooler_start();
+	struct pooler pooler = pooler_start(SERVER_CONNECTIONS);
 	const char *place = ask_format("%s/%s", postgres_folder(), api_name("place"));
 	cr_assert_eq(symlink(pooler.folder, place), 0);
 	const char *const more[] = {api_database_in(place, database), "TODO_DATABASE_PREPARE=off", NULL};
@@ -188,11 +188,111 @@ Test(pgbouncer, a_pooler_that_is_restarted_is_found_again)
 	pooler_stop(&pooler);
 	expect_try_again(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", "")), 503, "database_unavailable",
 	                 "POST");
-	pooler = pooler_start();
+	pooler = pooler_start(SERVER_CONNECTIONS);
 	unlink(place);
 	cr_assert_eq(symlink(pooler.folder, place), 0);
 	until(lists, tasks, "the tasks are listed again");
 	cr_expect_eq(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", ""))->status, 201);
 	unlink(place);
+	pooler_stop(&pooler);
+}
+
+/* What a session still knows of those whom it has served, as the next client would find it. */
+static void expect_nothing_left(const struct pooler *pooler, const char *database, const char *after)
+{
+	PGconn *conn = postgres_connect_in(pooler->folder, "todo_app", database);
+	PGresult *result =
+	        PQexec(conn, "SELECT concat_ws(' ', coalesce(current_setting('todo.user_id', true), ''),"
+	                     " current_setting('search_path'), current_setting('statement_timeout'),"
+	                     " current_setting('enable_sort'), current_setting('enable_seqscan'),"
+	                     " strpos(current_setting('application_name'), '0af7651916cd43dd8448eb211c80319c'),"
+	                     " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),"
+	                     " (SELECT count(*) FROM todo.task), (SELECT count(*) FROM todo.revocation))");
+	cr_assert_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));
+	cr_expect_str_eq(PQgetvalue(result, 0, 0), " \"$user\", public 0 on on 0 0 0 0", "after %s", after);
+	PQclear(result);
+	PQfinish(conn);
+}
+
+static const struct answer *ask_traced(struct responder *tasks, const char *method, const char *target,
+                                       const char *body, int64_t issued)
+{
+	static const char *const params[] = {"HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	                                     NULL};
+	struct ask ask = {.method = method,
+	                  .target = target,
+	                  .token = account_token("anna", issued),
+	                  .body = body,
+	                  .params = params};
+	return responder_ask(tasks, &ask);
+}
+
+#define TASK "/api/anna/tasks/0189f7a0-1234-7abc-8def-0123456789ab"
+
+static bool nobody_waits(void *database)
+{
+	return strcmp(account_value(database, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND"
+	                                      " datname = current_database() AND state <> 'idle'"),
+	              "0") == 0;
+}
+
+/* One session of the server for all: however a transaction ends, the next one is nobody's. */
+Test(pgbouncer, nothing_of_a_transaction_is_left_to_the_next_client)
+{
+	const char *database = api_name("pooled");
+	postgres_database(database);
+	struct pooler pooler = pooler_start(1);
+	const char *const more[] = {api_database_in(pooler.folder, database), "TODO_DATABASE_PREPARE=off",
+	                            "TODO_DATABASE_TIMEOUT=2", "JWT_REVOCATION=1", NULL};
+	struct responder *annas = responder_start("tasks", api_settings(more));
+	struct responder *bertas = responder_start("tasks", api_settings(more));
+	struct ask ask = {.target = "/api/berta/tasks", .token = account_token("berta", -10)};
+	const char *const put[] = {"HTTP_IF_NONE_MATCH=*", NULL};
+	struct ask make = {.method = "PUT",
+	                   .target = TASK,
+	                   .token = account_token("anna", -10),
+	                   .body = api_task("x", ""),
+	                   .params = put};
+	cr_assert_eq(responder_ask(annas, &make)->status, 201);
+	expect_nothing_left(&pooler, database, "a create");
+	cr_expect_eq(ask_traced(annas, "GET", TASK, NULL, -10)->status, 200);
+	expect_nothing_left(&pooler, database, "a read");
+	cr_expect(view_equal(responder_ask(bertas, &ask)->body, VIEW("[]")));
+
+	/* refused by the server, in the statement and at its commit */
+	postgres_run("postgres", database,
+	             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+	             " $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514'; END$$;"
+	             "CREATE TRIGGER refuse BEFORE DELETE ON todo.task FOR EACH ROW EXECUTE FUNCTION refuse();"
+	             "CREATE CONSTRAINT TRIGGER refuse_late AFTER INSERT ON todo.task DEFERRABLE INITIALLY DEFERRED"
+	             " FOR EACH ROW EXECUTE FUNCTION refuse()");
+	expect_problem(ask_traced(annas, "DELETE", TASK, NULL, -10), 500, "internal", "DELETE");
+	expect_nothing_left(&pooler, database, "a refused statement");
+	expect_problem(ask_traced(annas, "POST", "/api/anna/tasks", api_task("x", ""), -10), 500, "internal", "POST");
+	expect_nothing_left(&pooler, database, "a refused commit");
+
+	/* too slow, then abandoned by a process that dies */
+	PGconn *blocker = postgres_connect("postgres", database);
+	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	expect_problem(ask_traced(annas, "PUT", TASK, api_task("x", ""), -10), 504, "database_timeout", "PUT");
+	expect_nothing_left(&pooler, database, "a slow statement");
+	struct ask change = {
+	        .method = "PUT", .target = TASK, .token = account_token("anna", -10), .body = api_task("x", "")};
+	int abandoned = account_begin(annas, &change);
+	postgres_wait_for("postgres", database,
+	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                  "current_database() AND wait_event_type = 'Lock'");
+	kill(responder_pid(annas), SIGKILL);
+	cr_assert_eq(responder_wait(annas), RESPONDER_BY_SIGNAL + SIGKILL);
+	close(abandoned);
+	PQfinish(blocker);
+	until(nobody_waits, (void *)(uintptr_t)database, "the abandoned transaction is over");
+	expect_nothing_left(&pooler, database, "an abandoned one");
+	cr_expect(view_equal(responder_ask(bertas, &ask)->body, VIEW("[]")));
+
+	/* refused by ourselves, in the midst of the pipeline */
+	postgres_run("todo_owner", database, "SELECT todo.revoke('berta')");
+	expect_problem(responder_ask(bertas, &ask), 401, "unauthorized", "GET");
+	expect_nothing_left(&pooler, database, "a revoked token");
 	pooler_stop(&pooler);
 }
