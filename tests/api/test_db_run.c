@@ -672,6 +672,44 @@ Test(db, a_wrong_password_is_noted_without_words)
 	free(url);
 }
 
+static void expect_own_task(struct db *db, const char *user)
+{
+	DB_RESULT result = NULL;
+	cr_assert_eq(db_run(db, principal_of(user), STATEMENT_LIST_CREATED_DESC, database_everything,
+	                    DATABASE_EVERYTHING, &result),
+	             OUTCOME_OK);
+	cr_assert_eq(db_rows(result), 1, "%s", user);
+	cr_expect(view_equal(db_value(result, 0, 1), view_of(user)), "%s", user);
+}
+
+static void add_tasks_of_two(const char *database)
+{
+	add_task(database);
+	run_in(database, "INSERT INTO todo.task (user_id, id, title) VALUES ('bert', '" TASK_ID "', 'task')");
+}
+
+/* One connection serves all users, prepared once: neither the plan nor what a refusal leaves is of the user before. */
+Test(db, a_statement_is_of_the_user_it_runs_for_whoever_was_there_before)
+{
+	static const char *const modes[] = {"auto", "force_generic_plan", "force_custom_plan"};
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		char name[40], sql[LINE];
+		snprintf(name, sizeof name, "db_plan_%zu", i);
+		struct db *db = database_make(name);
+		add_tasks_of_two(name);
+		make_trigger(name, "ROW", "23514", 1000);
+		snprintf(sql, sizeof sql, "ALTER DATABASE %s SET plan_cache_mode = '%s'", name, modes[i]);
+		run_in(name, sql);
+		for (int round = 0; round < 8; round++) {
+			expect_own_task(db, "anna");
+			cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
+			expect_own_task(db, "bert");
+		}
+		cr_expect_eq(db_connections(db), 1);
+		db_close(db);
+	}
+}
+
 Test(db, a_large_answer_and_a_large_request_pass)
 {
 	struct db *db = database_make("db_large");

@@ -112,6 +112,21 @@ Test(isolation, a_subject_owns_only_the_path_that_is_its_own_name)
 	        {"42", "042", 403, "forbidden"},
 	        {"42", "42.0", 403, "forbidden"},
 	        {"a%62", "ab", 403, "forbidden"},
+	        /* alike to the eye, or by the rules of Unicode */
+	        {"anna", "%D0%B0nna", 403, "forbidden"},
+	        {"anna", "%EF%BD%81nna", 403, "forbidden"},
+	        {"anna", "anna%E2%80%8B", 403, "forbidden"},
+	        {"anna", "%E2%80%AEanna", 403, "forbidden"},
+	        {"\u00e9", "e%CC%81", 403, "forbidden"},
+	        {"e\u0301", "%C3%A9", 403, "forbidden"},
+	        {"\u212a", "K", 403, "forbidden"},
+	        {"stra\u00dfe", "strasse", 403, "forbidden"},
+	        {"\u0130", "i%CC%87", 403, "forbidden"},
+	        /* no text at all */
+	        {"anna", "anna%00", 404, "not_found"},
+	        {"anna", "%C1%A1nna", 404, "not_found"},
+	        {"anna", "anna%FF", 404, "not_found"},
+	        {"anna", "anna%ED%A0%80", 404, "not_found"},
 	        /* own no path at all */
 	        {".", ".", 404, "not_found"},
 	        {".", "%2e", 404, "not_found"},

@@ -406,3 +406,29 @@ Test(limits, sixteen_who_create_at_the_edge_do_not_pass_it)
 	cr_expect_eq(made, LIMIT);
 	cr_expect_eq(refused, CREATORS * ROUNDS - LIMIT);
 }
+
+/* Turns are one user's among themselves. */
+Test(limits, a_user_whose_creations_wait_for_their_turn_keeps_nobody_waiting)
+{
+	const char *database = api_name("task_limit");
+	const char *url = api_database(database);
+	struct responder *tasks = responder_start(
+	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url), "WORKERS=2", NULL}));
+	const struct ask annas = {
+	        .method = "POST", .target = LIST, .token = api_token("anna"), .body = api_task("x", "")};
+	struct ask bertas = annas;
+	bertas.target = "/api/berta/tasks";
+	bertas.token = api_token("berta");
+	PGconn *holder = postgres_connect("postgres", database);
+	PQclear(PQexec(holder, "SELECT pg_advisory_lock(1953456239, hashtext('anna'))"));
+	int waiting = account_begin(tasks, &annas);
+	postgres_wait_for("postgres", database,
+	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
+	                  "current_database() AND wait_event = 'advisory'");
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(responder_ask(tasks, &bertas)->status, 201);
+	cr_expect_eq(count_tasks(database), 0);
+	PQfinish(holder);
+	cr_expect_eq(responder_answer(waiting, false)->status, 201);
+	close(waiting);
+}

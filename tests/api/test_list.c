@@ -463,6 +463,64 @@ Test(list, links_of_users_with_odd_names_lead_back_to_them)
 	}
 }
 
+static const char *repeated(const char *text, size_t count)
+{
+	char *out = arena_alloc(ask_arena(), strlen(text) * count + 1);
+	cr_assert_not_null(out);
+	*out = '\0';
+	for (size_t i = 0; i < count; i++)
+		memcpy(out + i * strlen(text), text, strlen(text) + 1);
+	return out;
+}
+
+#define SIGN "\U0001F600"
+#define SIGN_ENCODED "%F0%9F%98%80"
+
+/* All at once: the longest name, base path, filter, title and answer's head that there can be. */
+Test(list, the_longest_link_is_whole_and_leads_on)
+{
+	const char *base = ask_format("/%s", repeated("b", 254));
+	const char *const more[] = {ask_format("DATABASE_URL=%s", url), ask_format("BASE_PATH=%s", base),
+	                            "CORS_ORIGINS=https://app.example", "SERVER_TIMING=on", NULL};
+	struct responder *below = responder_start("tasks", api_settings(more));
+	const char *const params[] = {"HTTP_ORIGIN=https://app.example", "HTTPS=on", NULL};
+	sql("INSERT INTO todo.task (user_id, id, title, tags)"
+	    " SELECT repeat('\u00fc', 127) || 'x', md5(n::text)::uuid, repeat('" SIGN "', 255),"
+	    " ARRAY[repeat('" SIGN "', 50)] FROM generate_series(1, 2) n");
+	struct ask ask = {.target = ask_format("%s/api/%sx/tasks?status=pending&priority=medium&tag=%s&search=%s"
+	                                       "&sort=title&order=desc&limit=1&count=exact",
+	                                       base, repeated("%C3%BC", 127), repeated(SIGN_ENCODED, 50),
+	                                       repeated(SIGN_ENCODED, 100)),
+	                  .token = api_token(ask_format("%sx", repeated("\u00fc", 127))),
+	                  .params = params};
+	const struct answer *first = responder_ask(below, &ask);
+	cr_assert_eq(first->status, 200, "%.*s", VIEW_ARGS(first->body));
+	cr_expect(view_equal(answer_header(first, "X-Total-Count"), VIEW("2")));
+	ask.target = next_of(first);
+	cr_assert_not_null(ask.target);
+	const struct answer *second = responder_ask(below, &ask);
+	cr_expect_eq(cJSON_GetArraySize(answer_json(second)), 1, "%.*s", VIEW_ARGS(second->body));
+	cr_expect(!view_equal(second->body, first->body));
+	cr_expect_null(next_of(second));
+}
+
+/* A thousand of them are more than half of what an answer may have. */
+Test(list, a_page_of_the_greatest_tasks_is_whole)
+{
+	sql("INSERT INTO todo.task (user_id, id, title, description, due_date, tags)"
+	    " SELECT repeat('\"', 255), gen_random_uuid(), repeat('" SIGN "', 255), repeat('" SIGN "', 1000), now(),"
+	    " ARRAY(SELECT chr(64 + t) || repeat('" SIGN "', 49) FROM generate_series(1, 20) t)"
+	    " FROM generate_series(1, 1000)");
+	struct ask ask = {.target = ask_format("/api/%s/tasks", repeated("%22", 255)),
+	                  .token = api_token(repeated("\"", 255))};
+	const struct answer *answer = responder_ask(tasks, &ask);
+	cr_assert_eq(answer->status, 200, "%.*s", VIEW_ARGS(answer->body));
+	cr_expect_gt(answer->body.len, 8 * 1024 * 1024);
+	cr_expect_eq(cJSON_GetArraySize(answer_json(answer)), 1000);
+	/* the next one is served as ever */
+	cr_expect(view_equal(get("")->body, VIEW("[]")));
+}
+
 Test(list, links_begin_with_the_base_path)
 {
 	fill(2);

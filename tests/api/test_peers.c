@@ -203,6 +203,85 @@ Test(peers, no_record_ends_a_worker)
 	expect_the_same(&crew);
 }
 
+static void take_pair(void *context, struct view name, struct view value)
+{
+	fastcgi_pair(context, name, value);
+}
+
+/* Asks with that parameter in front of all others, whatever bytes it holds: the first of a name counts. */
+static const struct answer *ask_first(const struct responder *responder, const struct ask *ask, struct view name,
+                                      struct view value)
+{
+	struct buf params = buf_make(128 * 1024);
+	struct buf bytes = buf_make(256 * 1024);
+	fastcgi_pair(&params, name, value);
+	ask_params(ask, take_pair, &params);
+	fastcgi_begin(&bytes, false);
+	fastcgi_stream(&bytes, FASTCGI_PARAMS, buf_view(&params), 0);
+	fastcgi_stream(&bytes, FASTCGI_STDIN, view_of(ask->body), 0);
+	int fd = send_to(responder, buf_view(&bytes));
+	const struct answer *answer = responder_answer(fd, false);
+	close(fd);
+	buf_destroy(&params);
+	buf_destroy(&bytes);
+	return answer;
+}
+
+#define TASK LIST "/0189f7a0-1234-7abc-8def-0123456789ab"
+
+/* What stops reading at a NUL would take each of these for something good. */
+Test(peers, a_nul_ends_no_parameter)
+{
+	const char *const more[] = {"DATABASE_URL=postgres:///none?host=/nowhere", "CORS_ORIGINS=https://app.example",
+	                            NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	struct responder *account = responder_start("account", api_settings(more));
+	const struct view token = view_of(ask_format("Bearer %s|x", api_token("anna")));
+	char *nul = memchr(token.ptr, '|', token.len);
+	*nul = '\0';
+	const struct {
+		const char *method;
+		const char *target;
+		const char *body;
+		struct view name;
+		struct view value;
+		int status;
+		const char *code;
+	} cases[] = {
+	        {"GET", LIST, NULL, VIEW("REQUEST_URI"), VIEW(LIST "\0"), 404, "not_found"},
+	        {"GET", LIST, NULL, VIEW("REQUEST_URI"), VIEW("/api/anna\0/tasks"), 404, "not_found"},
+	        {"GET", LIST, NULL, VIEW("REQUEST_URI"), VIEW(LIST "?search=a\0b"), 400, "bad_query"},
+	        {"GET", LIST, NULL, VIEW("REQUEST_URI"), VIEW(LIST "?status=all\0"), 400, "bad_query"},
+	        {"GET", LIST, NULL, VIEW("REQUEST_URI"), VIEW(LIST "?status\0=all"), 400, "bad_query"},
+	        {"GET", LIST, NULL, VIEW("REQUEST_METHOD"), VIEW("GET\0"), 405, "method_not_allowed"},
+	        {"GET", LIST, NULL, VIEW("HTTP_AUTHORIZATION"), token, 401, "unauthorized"},
+	        {"GET", LIST, NULL, VIEW("HTTP_AUTHORIZATION"), VIEW("Bearer\0 x"), 401, "unauthorized"},
+	        {"GET", LIST, NULL, VIEW("HTTP_ACCEPT"), VIEW("application/json\0"), 406, "not_acceptable"},
+	        {"GET", TASK, NULL, VIEW("HTTP_IF_NONE_MATCH"), VIEW("\"a\0b\""), 400, "bad_condition"},
+	        {"PUT", TASK, "{}", VIEW("HTTP_IF_MATCH"), VIEW("*\0"), 400, "bad_condition"},
+	        {"PUT", TASK, "{}", VIEW("HTTP_IF_NONE_MATCH"), VIEW("*\0"), 400, "bad_condition"},
+	        {"POST", LIST, "{}", VIEW("CONTENT_TYPE"), VIEW("application/json\0"), 415, "media_type"},
+	        {"POST", LIST, "{}", VIEW("HTTP_CONTENT_ENCODING"), VIEW("identity\0"), 415, "media_type"},
+	        {"POST", LIST, "{}", VIEW("CONTENT_LENGTH"), VIEW("2\0"), 400, "bad_request"},
+	        {"DELETE", "/api/anna", NULL, VIEW("HTTP_X_CONFIRM_ERASE"), VIEW("anna\0"), 428, "not_confirmed"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ask ask = {.method = cases[i].method,
+		                  .target = cases[i].target,
+		                  .token = api_token("anna"),
+		                  .body = cases[i].body};
+		expect_problem(
+		        ask_first(strcmp(ask.target, LIST) < 0 ? account : tasks, &ask, cases[i].name, cases[i].value),
+		        cases[i].status, cases[i].code, ask_format("case %zu", i));
+	}
+	struct ask ask = {.target = LIST, .token = api_token("anna")};
+	const struct answer *answer = ask_first(tasks, &ask, VIEW("HTTP_ORIGIN"), VIEW("https://app.example\0"));
+	cr_expect(view_is_absent(answer_header(answer, "Access-Control-Allow-Origin")));
+	answer = ask_first(tasks, &ask, VIEW("HTTP_X_REQUEST_ID"), VIEW("a\0b"));
+	expect_problem(answer, 503, "database_unavailable", "a request id");
+	cr_expect_not_null(strstr(responder_log(tasks).ptr, "\"client_request_id\":null"));
+}
+
 static unsigned seed = 20260131;
 
 static unsigned char chance(void)

@@ -170,6 +170,23 @@ Test(sql, verifying_sees_what_is_broken)
 		cr_expect(verify(database, changes[i]), "%s, since nothing of it was kept", changes[i]);
 }
 
+/* What a cluster of the locale C makes unless told otherwise. */
+Test(sql, verifying_sees_a_database_that_takes_bytes_for_characters)
+{
+	const char *database = api_name("bytes");
+	const char *changes[CHANGES_MAX];
+	size_t count = plan(changes);
+	postgres_run(
+	        "postgres", "postgres",
+	        ask_format("CREATE DATABASE %s TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+	                   database));
+	postgres_run("postgres", "postgres", ask_format("GRANT CREATE ON DATABASE %s TO todo_owner", database));
+	for (size_t i = 0; i < count; i++)
+		cr_assert(postgres_script("todo_owner", database, ask_format("sql/deploy/%s.sql", changes[i])), "%s",
+		          changes[i]);
+	cr_expect_not(verify(database, "task"));
+}
+
 /* ---- the responders' role ---- */
 
 /* Who has a right to something of ours or of everybody's schema: "kind name right", sorted. What the owner has is left

@@ -1,6 +1,8 @@
 /* Tasks in a real database: what is stored is what is told, to its owner alone. */
 #include "support/postgres.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "support/database.h"
 #include "support/leaks.h"
@@ -154,6 +156,68 @@ Test(store, the_earliest_and_latest_due_dates_come_back)
 	expect_text(create(&bench, "anna", &input, id), "due_date", "0001-01-01T00:00:00.000000Z");
 	input.due_date = INT64_C(253402300799999999);
 	expect_text(create(&bench, "anna", &input, id), "due_date", "9999-12-31T23:59:59.999999Z");
+}
+
+/* Whoever keeps the database may have set it up for somebody else. */
+Test(store, tells_what_was_stored_whatever_the_database_is_set_to)
+{
+	static const char *const settings[] = {"DateStyle = 'SQL, DMY'",
+	                                       "TimeZone = 'Asia/Kathmandu'",
+	                                       "IntervalStyle = 'sql_standard'",
+	                                       "client_encoding = 'LATIN1'",
+	                                       "array_nulls = off",
+	                                       "standard_conforming_strings = off",
+	                                       "transform_null_equals = on",
+	                                       "bytea_output = 'escape'",
+	                                       "extra_float_digits = -15",
+	                                       "default_text_search_config = 'simple'"};
+	BENCH bench = bench_make("store_settings");
+	struct task_stored stored;
+	struct view next;
+	char id[TASK_ID_TEXT + 1];
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		char sql[200];
+		snprintf(sql, sizeof sql, "ALTER DATABASE store_settings SET %s", settings[i]);
+		postgres_run("postgres", "store_settings", sql);
+	}
+	struct task_input input = titled("\u20ac \\ '");
+	input.description = VIEW("\\n \\' \u00fc");
+	input.tags[0] = VIEW("NULL");
+	input.tags[1] = VIEW("\\");
+	input.tag_count = 2;
+	input.has_due_date = true;
+	input.due_date = INT64_C(-62135596800000000);
+	expect_text(create(&bench, "anna", &input, id), "due_date", "0001-01-01T00:00:00.000000Z");
+	input.due_date = INT64_C(1769986800000000); /* its day and month could change places */
+	const cJSON *task = create(&bench, "anna", &input, id);
+	expect_text(task, "due_date", "2026-02-01T23:00:00.000000Z");
+	expect_text(task, "title", "\u20ac \\ '");
+	expect_text(task, "description", "\\n \\' \u00fc");
+	cr_expect(view_equal(json_text(cJSON_GetArrayItem(json_member(task, "tags"), 0)), VIEW("NULL")));
+
+	char *bytes = postgres_value("postgres", "store_settings",
+	                             "SELECT string_agg(DISTINCT octet_length(title)::text, ' ') FROM todo.task");
+	cr_expect_str_eq(bytes, "7", "the text itself is in the database, and not its bytes for something else");
+	free(bytes);
+
+	struct etags etags = {.count = 1};
+	cr_assert_eq(task_get(STORE_OF(&bench, "anna"), view_of(id), &bench.out, &stored), OUTCOME_OK);
+	cr_assert(etags_read(view_of(stored.etag), &etags));
+	cr_assert_eq(task_replace(STORE_OF(&bench, "anna"), view_of(id), &etags, &input, &bench.out, &stored),
+	             OUTCOME_OK);
+	/* and pages by instants that are written and read back */
+	struct task_list page = {.sort = SORT_DUE_DATE, .limit = 1, .pattern = VIEW("%\u20ac \\\\%")};
+	buf_reset(&bench.out, bench.out.max);
+	cr_assert_eq(task_list(STORE_OF(&bench, "anna"), &page, &bench.out, &next), OUTCOME_OK);
+	cr_expect_eq(cJSON_GetArraySize(written(&bench)), 1);
+	struct query query = {.values = {[PARAMETER_SORT] = VIEW("due_date"),
+	                                 [PARAMETER_SEARCH] = VIEW("\u20ac \\"),
+	                                 [PARAMETER_LIMIT] = VIEW("1"),
+	                                 [PARAMETER_CURSOR] = next}};
+	cr_assert_eq(task_list_read(&bench.arena, &query, &page), OUTCOME_OK);
+	cr_assert_eq(task_list(STORE_OF(&bench, "anna"), &page, &bench.out, &next), OUTCOME_OK);
+	expect_text(cJSON_GetArrayItem(written(&bench), 0), "id", id);
+	cr_expect(view_is_absent(next));
 }
 
 Test(store, lists_the_newest_first)
