@@ -2,6 +2,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "app/machine.h"
 #include "app/parts.h"
 #include "app/settings.h"
 #include "auth/jwk.h"
@@ -171,18 +172,40 @@ static void check_database(const struct config *config, struct db *db)
 /* ---- all of it ---------------------------------------------------------- */
 
 /* As much as the largest key set takes. */
-static void check_state_dir(int state_dir)
+static bool has_room(int state_dir)
 {
 	static const char name[] = "check";
+	bool room = state_file_allocate(state_dir, name, VIEW(""), JWKS_MAX_BYTES);
 
-	if (state_file_allocate(state_dir, name, VIEW(""), JWKS_MAX_BYTES))
-		found(FINE, "STATE_DIR", "can be used");
-	else
-		found(BAD, "STATE_DIR",
-		      "has no room for a key set (%d KiB): each process fetches and counts for itself, and exports are "
-		      "answered 503. Make room on that disk, or look at the quota of %s",
-		      JWKS_MAX_BYTES / 1024, user_name());
 	unlinkat(state_dir, name, 0);
+	return room;
+}
+
+/* Makes them, as the first program would. */
+static bool has_counters(int state_dir)
+{
+	struct buf error = buf_make(ERROR_MAX);
+	struct machine *machine = NULL;
+	bool common = machine_open(state_dir, &machine, &error) && machine_is_common(machine);
+
+	machine_close(machine);
+	buf_destroy(&error);
+	return common;
+}
+
+static void check_state_dir(int state_dir)
+{
+	const char *lacks = !has_room(state_dir)       ? "a key set (256 KiB), so each process fetches for itself"
+	                    : !has_counters(state_dir) ? "the counters (1 MiB), so each process counts for itself"
+	                                               : NULL;
+
+	if (lacks)
+		found(BAD, "STATE_DIR",
+		      "has no room for %s, and exports are answered 503. Make room on that disk, or look at the quota "
+		      "of %s",
+		      lacks, user_name());
+	else
+		found(FINE, "STATE_DIR", "can be used");
 }
 
 static void check_parts(const struct config *config, int state_dir)

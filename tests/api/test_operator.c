@@ -139,6 +139,8 @@ Test(operator, check_says_that_there_is_no_room_in_the_state_dir)
 	struct said said = run(ask_format(shell, 0), "check");
 	expect_said(&said, 1, "BAD   STATE_DIR: has no room for a key set (256 KiB)");
 	said = run(ask_format(shell, 1024), "check");
+	expect_said(&said, 1, "BAD   STATE_DIR: has no room for the counters (1 MiB)");
+	said = run(ask_format(shell, 8192), "check");
 	expect_said(&said, 0, "ok    STATE_DIR: can be used");
 	cr_expect_neq(access(ask_format("%s/check", responder_state_folder()), F_OK), 0, "nothing is left");
 }
