@@ -99,6 +99,7 @@ Test(cookie, is_refused_when_it_is_not_one_token)
 	        NAME "=a b",
 	        NAME "=a=b",
 	        /* the neighbours of what may be there */
+	        NAME "=@ab",
 	        NAME "=a@b",
 	        NAME "=a[b",
 	        NAME "=a`b",
@@ -170,6 +171,7 @@ Test(cookie, has_a_name_that_browsers_take)
 		cr_expect(cookie_name_valid(view_of(good[i])), "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect_not(cookie_name_valid(view_of(bad[i])), "%s", bad[i]);
+	cr_expect_not(cookie_name_valid(VIEW("a\0b")));
 	memset(longest, 'a', sizeof(longest));
 	cr_expect(cookie_name_valid((struct view){longest, COOKIE_NAME_MAX}));
 	cr_expect_not(cookie_name_valid((struct view){longest, COOKIE_NAME_MAX + 1}));

@@ -244,12 +244,15 @@ Test(jwt, takes_7_kib_and_not_a_byte_more)
 
 Test(jwt, says_when_the_arena_is_full)
 {
-	struct arena small;
 	struct jwt jwt;
 
-	cr_assert(arena_init(&small, 64));
-	cr_expect_eq(jwt_parse(&small, VIEW(H ".e30.c2ln"), &jwt), JWT_NO_MEMORY);
-	arena_destroy(&small);
+	for (size_t size = 1; size <= 64; size++) {
+		struct arena small;
+
+		cr_assert(arena_init(&small, size));
+		cr_expect_eq(jwt_parse(&small, VIEW(H ".e30.c2ln"), &jwt), JWT_NO_MEMORY, "%zu bytes", size);
+		arena_destroy(&small);
+	}
 }
 
 Test(jwt, has_a_word_for_every_error)

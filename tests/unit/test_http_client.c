@@ -56,6 +56,7 @@ Test(http_client, is_not_known_when_it_is_no_address)
 	        "192.0.2.1, 192.0.2.2",
 	        "unix:",
 	        "\"}\n{\"",
+	        "1111:2222:3333:4444:5555:6666:7777:8888:9999:a", /* as long as the longest and its NUL */
 	        "2001:0db8:0001:0000:0000:0000:0000:0006:2001:0db8:0001:0000:0000:0000:0000:0006",
 	};
 	char text[CLIENT_TEXT_MAX];

@@ -109,6 +109,10 @@ Test(conditional, compares_weakly_and_strongly)
 	cr_expect_not(etags_match_weakly(&etags, VIEW("Strong")));
 	cr_expect_not(etags_match_weakly(&etags, VIEW("stron")));
 	cr_expect_not(etags_match_weakly(&etags, VIEW("")));
+	cr_expect_not(etags_match_strongly(&etags, VIEW("")));
+	cr_assert(etags_read(VIEW("\"first\", \"second\""), &etags));
+	cr_expect(etags_match_strongly(&etags, VIEW("first")));
+	cr_expect(etags_match_weakly(&etags, VIEW("first")));
 }
 
 Test(conditional, overlooks_what_compression_adds_to_a_tag)
@@ -161,6 +165,11 @@ Test(conditional, excludes_json_only_when_the_client_really_does)
 	        {"application/problem+json", false},
 	        {"application/json5", false},
 	        {"*", false},
+	        {"*/*;q=0, application/*", true},
+	        {"application/json;v=0", true},
+	        {"application/json;v=1;q=0", false},
+	        {"application/json;q = 0", false},
+	        {"*/*;q;q=0", false},
 	        {"*/*;q=", true},
 	        {"*/*;q", true},
 	};

@@ -112,6 +112,30 @@ Test(http_cors, admits_nobody_by_an_empty_list)
 		}
 }
 
+/* Each by its own setting, and to an origin of the list alone. */
+Test(http_cors, allows_credentials_and_timing_where_they_are_on)
+{
+	static const char *const origins[] = {"https://app.example", "https://evil.example"};
+	for (int row = 0; row < 16; row++) {
+		bool credentials = row & 1, timing = row & 2, preflight = row & 4;
+		const char *origin = origins[row / 8];
+		bool listed = row < 8;
+		cors = (struct cors){
+		        .origins = VIEW(LIST), .max_age = "600", .credentials = credentials, .timing = timing};
+		struct request request = {.method = preflight ? METHOD_OPTIONS : METHOD_GET,
+		                          .origin = view_of(origin),
+		                          .preflight_method = view_of(preflight ? "GET" : NULL)};
+		response_reset(&response);
+		cors_answer(&cors, &request, &response);
+		cr_expect(view_equal(header("Access-Control-Allow-Credentials"),
+		                     listed && credentials ? VIEW("true") : ABSENT),
+		          "row %d", row);
+		cr_expect(view_equal(header("Timing-Allow-Origin"),
+		                     listed && timing && !preflight ? view_of(origin) : ABSENT),
+		          "row %d", row);
+	}
+}
+
 /* Without cookie mode no answer may invite a browser to send credentials. */
 Test(http_cors, never_allows_credentials_nor_everybody)
 {

@@ -147,11 +147,13 @@ Test(query, each_route_knows_its_own_parameters)
 
 Test(query, writes_what_it_reads_back)
 {
-	struct query query = read_good("tag=a%26b&search=%22%3C+%25_%5C+%C3%A9&sort=due_date&limit=&cursor=x-_9");
+	struct query query =
+	        read_good("tag=a%26b&status=all&search=%22%3C+%25_%5C+%C3%A9&sort=due_date&limit=&cursor=x-_9");
 	struct buf text = buf_make(1024);
 	query_write(&text, &query);
-	cr_expect(view_equal(buf_view(&text), VIEW("tag=a%26b&search=%22%3C%20%25_%5C%20%C3%A9&sort=due_date&limit=&"
-	                                           "cursor=x-_9")),
+	cr_expect(view_equal(buf_view(&text),
+	                     VIEW("status=all&tag=a%26b&search=%22%3C%20%25_%5C%20%C3%A9&sort=due_date&limit=&"
+	                          "cursor=x-_9")),
 	          "%.*s", VIEW_ARGS(buf_view(&text)));
 	struct query again;
 	cr_assert_eq(query_read(&arena, buf_view(&text), ROUTE_TASK_LIST, &again), OUTCOME_OK);

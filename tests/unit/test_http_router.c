@@ -48,9 +48,12 @@ Test(http_router, finds_the_row_of_each_method_and_path)
 	        {PROGRAM_TASKS, METHOD_DELETE, "api/u1/tasks/" ID, ROUTE_TASK_DELETE},
 	        {PROGRAM_TASKS, METHOD_PATCH, "api/u1/tasks/" ID "/complete", ROUTE_TASK_COMPLETE},
 	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		cr_expect_eq(match(cases[i].program, cases[i].method, cases[i].path).route, cases[i].route, "%s",
-		             cases[i].path);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct route_match found = match(cases[i].program, cases[i].method, cases[i].path);
+		cr_expect_eq(found.route, cases[i].route, "%s", cases[i].path);
+		cr_assert_not_null(found.row, "%s", cases[i].path);
+		cr_expect(view_equal(found.row->path, route_row(cases[i].route)->path), "%s", cases[i].path);
+	}
 }
 
 Test(http_router, knows_no_path_that_has_no_row_in_its_program)
@@ -94,6 +97,7 @@ Test(http_router, knows_no_path_that_has_no_row_in_its_program)
 		struct route_match found = match(cases[i].program, METHOD_GET, cases[i].path);
 		cr_expect_eq(found.methods, 0, "%s", cases[i].path);
 		cr_expect_eq(found.route, ROUTE_COUNT, "%s", cases[i].path);
+		cr_expect_null(found.row, "%s", cases[i].path);
 	}
 }
 
