@@ -123,7 +123,6 @@ Test(process, no_zone_language_or_format_of_its_environment_changes_an_answer)
 	        "PGLOCALEDIR=/nowhere",
 	        "PGTARGETSESSIONATTRS=any",
 	        "PGUSER=postgres",
-	        "LOCPATH=/nowhere",
 	        "HOME=/nowhere",
 	        "TMPDIR=/nowhere",
 	        "PGOPTIONS=-c search_path=pg_temp,public -c timezone=Asia/Kathmandu -c intervalstyle=sql_standard"
