@@ -148,7 +148,8 @@ static void check_clock(const struct config *config, const struct operator_facts
 	double seconds = (double)facts->ahead / (double)CLOCK_SECOND;
 	bool far = seconds > (double)config->jwt_leeway || seconds < -(double)config->jwt_leeway;
 
-	found(far ? BAD : FINE, "clock", "the database's is %.1f s ahead of ours%s", seconds,
+	found(far ? BAD : FINE, "clock", "the database's is %.1f s %s ours%s", seconds < 0 ? -seconds : seconds,
+	      seconds < 0 ? "behind" : "ahead of",
 	      far ? "; tokens and revocations are judged wrongly: run NTP on both" : "");
 }
 

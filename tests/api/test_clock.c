@@ -13,7 +13,6 @@
 #include "support/issuer.h"
 
 #define HOUR (3600 * CLOCK_SECOND)
-#define LIBRARY "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 static struct auth_folder folder;
 static struct auth_server server;
@@ -53,9 +52,9 @@ static struct responder *start(const char *const more[])
 #ifdef __SANITIZE_ADDRESS__
 	cr_skip_test("a sanitizer leaves no room for another library in front");
 #endif
-	if (access(LIBRARY, R_OK) != 0)
+	if (access(API_FAKETIME, R_OK) != 0)
 		cr_skip_test("there is no libfaketime for this architecture");
-	const char *all[24] = {"LD_PRELOAD=" LIBRARY,
+	const char *all[24] = {"LD_PRELOAD=" API_FAKETIME,
 	                       ask_format("FAKETIME_TIMESTAMP_FILE=%s/clock", folder.path),
 	                       "FAKETIME_NO_CACHE=1",
 	                       "FAKETIME_DONT_FAKE_MONOTONIC=1",

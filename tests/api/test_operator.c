@@ -132,6 +132,29 @@ Test(operator, check_says_which_schema_there_is)
 	}
 }
 
+/* The one thing that no line of a log can tell. */
+Test(operator, check_says_whose_clock_is_off)
+{
+	static const struct {
+		const char *step;
+		int status;
+		const char *part;
+	} cases[] = {
+	        {"+300s", 1, " s behind ours; tokens and revocations are judged wrongly: run NTP on both"},
+	        {"-300s", 1, " s ahead of ours; tokens and revocations are judged wrongly: run NTP on both"},
+	        {"+0s", 0, "ok    clock: the database's is "},
+	};
+#ifdef __SANITIZE_ADDRESS__
+	cr_skip_test("a sanitizer leaves no room for another library in front");
+#endif
+	if (access(API_FAKETIME, R_OK) != 0)
+		cr_skip_test("there is no libfaketime for this architecture");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct said said = run(ask_format("LD_PRELOAD=" API_FAKETIME " FAKETIME=%s", cases[i].step), "check");
+		expect_said(&said, cases[i].status, cases[i].part);
+	}
+}
+
 /* A limit for files is a full disk, or a quota that is used up. */
 Test(operator, check_says_that_there_is_no_room_in_the_state_dir)
 {

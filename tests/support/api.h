@@ -11,6 +11,8 @@
 
 #define API_ORIGIN "https://todo.example"
 #define API_METRICS_TOKEN "Wq7-metrics_0Zt7bW2xLr8N"
+/* A library to be loaded before a program, whose clock then is what FAKETIME says. */
+#define API_FAKETIME "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 #define API_SECRET "k3V9-q0Zt7_bW2xLr8Ny5Ju1Hd4Gf6Sa"
 
 /* A name for the test's own use that no other test has, of that start. */
