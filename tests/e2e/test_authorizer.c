@@ -77,8 +77,7 @@ static void write_configuration(const struct guarded *guarded, const char *name,
 	                               guarded->program, place_of(guarded), place_of(guarded), BACKLOG, sample,
 	                               place_of(guarded), name)),
 	             0);
-	if (after)
-		cr_assert_eq(system(ask_format("printf '%%s' '%s' >>'%s/%s'", after, place_of(guarded), name)), 0);
+	cr_assert_eq(system(ask_format("printf '%%s' '%s' >>'%s/%s'", after, place_of(guarded), name)), 0);
 }
 
 static const char *apache_frame(const struct guarded *guarded)
@@ -98,8 +97,8 @@ static const char *apache_frame(const struct guarded *guarded)
 	                  text, place, place, place, place, place);
 }
 
-/* With that program for the authorizer. */
-static struct guarded guarded_by(const char *program, int kind)
+/* With that program for the authorizer, and what else the server is told. */
+static struct guarded guarded_by(const char *program, int kind, const char *more)
 {
 	struct guarded guarded = {.server = web_server_make()};
 	const char *place = guarded.server.folder.path;
@@ -111,11 +110,11 @@ static struct guarded guarded_by(const char *program, int kind)
 		                               "server.port = %d\nserver.document-root = \"%s/www\"\n"
 		                               "index-file.names = ( \"who.php\" )\n",
 		                               guarded.server.port, place),
-		                    "lighttpd/guard.conf.sample", NULL);
+		                    "lighttpd/guard.conf.sample", more);
 		web_server_start(&guarded.server, (const char *const[]){"lighttpd", "-D", "-f",
 		                                                        ask_format("%s/lighttpd.conf", place), NULL});
 	} else {
-		write_file(&guarded, "apache.conf", apache_frame(&guarded));
+		write_file(&guarded, "apache.conf", ask_format("%s%s", apache_frame(&guarded), more));
 		write_configuration(&guarded, "www/members/.htaccess", "", "apache/guard.htaccess.sample",
 		                    "Options +ExecCGI\nAddHandler fcgid-script .php\n"
 		                    "FcgidWrapper /usr/bin/php-cgi .php\nDirectoryIndex who.php\n");
@@ -127,7 +126,7 @@ static struct guarded guarded_by(const char *program, int kind)
 
 static struct guarded guarded_start(int kind)
 {
-	return guarded_by("authorizer", kind);
+	return guarded_by("authorizer", kind, "");
 }
 
 /* ---- asking ---- */
@@ -334,6 +333,32 @@ Test(authorizer, a_client_cannot_say_who_it_is_behind_apache)
 	a_client_cannot_say_who_it_is(APACHE);
 }
 
+/* The server's own ways to a guarded file from an address that is not. */
+static void guards_what_the_server_turns_to_by_itself(int kind)
+{
+	static const char *const more[] = {[APACHE] = "DirectoryIndex " NOTES "\nErrorDocument 404 " NOTES "\n",
+	                                   [LIGHTTPD] = "server.error-handler-404 = \"" NOTES "\"\n"};
+	struct guarded guarded = guarded_by("authorizer", kind, more[kind]);
+	const char *anna = api_token("anna");
+	/* The index of a folder is lighttpd's too, and unguarded, as the sample says. */
+	static const char *const paths[] = {"/missing", "/missing/", "/"};
+	for (size_t i = 0; i < (kind == APACHE ? 3 : 2); i++) {
+		expect_kept_out(get(&guarded, paths[i], NULL), paths[i]);
+		expect_user(get(&guarded, paths[i], anna), PRIVATE, paths[i]);
+	}
+	web_server_stop(&guarded.server);
+}
+
+Test(authorizer, guards_what_the_server_turns_to_by_itself_behind_lighttpd)
+{
+	guards_what_the_server_turns_to_by_itself(LIGHTTPD);
+}
+
+Test(authorizer, guards_what_the_server_turns_to_by_itself_behind_apache)
+{
+	guards_what_the_server_turns_to_by_itself(APACHE);
+}
+
 static const char *session(const char *user, int64_t from_now)
 {
 	int64_t end = clock_now() / CLOCK_SECOND + from_now;
@@ -459,7 +484,7 @@ Test(authorizer, lets_nobody_in_when_it_is_dead_silent_or_full_behind_apache)
  * is a request that ends: whoever wrote the wrong name let everybody in. */
 static void a_responder_in_its_place_lets_nobody_in(int kind)
 {
-	struct guarded guarded = guarded_by("auth", kind);
+	struct guarded guarded = guarded_by("auth", kind, "");
 	expect_kept_out(get(&guarded, NOTES, NULL), "nobody");
 	expect_kept_out(get(&guarded, NOTES, api_token("anna")), "anna");
 	web_server_stop(&guarded.server);
