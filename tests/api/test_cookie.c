@@ -332,6 +332,23 @@ Test(cookie_mode, needs_an_origin_of_ours_for_what_changes_something)
 	               "the origin is the credential's, and comes before the owner");
 }
 
+/* As browsers write the address that the setting means (RFC 6454 §6.2). */
+Test(cookie_mode, knows_its_own_origin_however_the_setting_writes_it)
+{
+	static const char *const addresses[] = {"HTTPS://TODO.example", "https://todo.example:443/",
+	                                        "https://Todo.Example/api/auth?x=y"};
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+		struct responder *auth =
+		        start("auth", (const char *const[]){"DATABASE_URL", "BETTER_AUTH_URL",
+		                                            ask_format("BETTER_AUTH_URL=%s", addresses[i]), NULL});
+		cr_expect_eq(ask_with(auth, "POST", "/auth/validate", cookie(good()), API_ORIGIN, NULL)->status, 200,
+		             "%s", addresses[i]);
+		cr_expect_eq(ask_with(auth, "POST", "/auth/validate", cookie(good()), "https://todo.example:443", NULL)
+		                     ->status,
+		             403, "%s", addresses[i]);
+	}
+}
+
 Test(cookie_mode, refuses_validate_without_an_origin)
 {
 	struct responder *auth = start_auth();

@@ -140,7 +140,7 @@ static struct buf probes_read(void)
 	return text;
 }
 
-/* Asks what the file says, or what of it TEST_PROBE names, and fails for every difference. */
+/* Asks what the file says, and fails for every difference. */
 static void run(const char *server, struct stack *stack)
 {
 	struct arena arena;

@@ -889,3 +889,40 @@ Test(keyring, adds_up_its_sources)
 	for (size_t i = 0; i < COUNT(issuers); i++)
 		issuer_free(issuers[i]);
 }
+
+static bool table_update_without_news(struct source *source, int64_t now, enum source_need need, struct buf *notes)
+{
+	(void)source;
+	(void)now;
+	(void)need;
+	(void)notes;
+	return false;
+}
+
+/* The set that was taken first owned the key; it is the other's from then on. */
+Test(keyring, keeps_a_key_that_one_of_two_sources_has_dropped)
+{
+	static const struct source_type type = {table_update_without_news, table_keys, table_close};
+	struct issuer *issuers[] = {issuer_new(ALG_EDDSA, "both"), issuer_new(ALG_EDDSA, "file")};
+	bool is_closed = false;
+	struct table table = {.source = {&type}, .is_closed = &is_closed};
+	struct keyring_parts parts = {.state_dir = -1, .extra = &table.source};
+	struct config config = standard();
+	struct keyring *keyring = NULL;
+	struct buf text = buf_make(8192);
+
+	issuer_jwks(issuers, 1, &text);
+	cr_assert_eq(jwks_parse(buf_view(&text), ALG_RS256, &error, &table.jwks), JWKS_OK);
+	config.jwks_file = write_jwks(issuers, 2);
+	cr_assert(keyring_open(&config, &parts, &keyring, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"EdDSA\",\"kid\":\"both\"}", GOOD), JWT_OK, "in both");
+	(void)write_jwks(issuers + 1, 1);
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"EdDSA\",\"kid\":\"new\"}", GOOD), JWT_UNKNOWN_KID,
+	       "makes it look");
+	expect(verify_signed(keyring, issuers[0], "{\"alg\":\"EdDSA\",\"kid\":\"both\"}", GOOD), JWT_OK, "in one");
+	expect(verify_signed(keyring, issuers[1], "{\"alg\":\"EdDSA\",\"kid\":\"file\"}", GOOD), JWT_OK, "beside it");
+	keyring_close(keyring);
+	buf_destroy(&text);
+	issuer_free(issuers[0]);
+	issuer_free(issuers[1]);
+}
