@@ -67,6 +67,9 @@ static bool fill(struct wire *wire, const struct wire_stop *stop)
 	ssize_t got = -1;
 	wire->in_at = 0;
 	wire->in_len = 0;
+	/* Nor does it matter what it speaks of: answers to its questions are at its expense. */
+	if (wire->received > 0)
+		wire->receiving -= clock_monotonic() - wire->received;
 	while (got < 0 && wire->receiving > 0) {
 		int64_t began = clock_monotonic();
 		got = recv(wire->fd, wire->in, sizeof wire->in, MSG_DONTWAIT);
@@ -77,6 +80,7 @@ static bool fill(struct wire *wire, const struct wire_stop *stop)
 	}
 	if (got <= 0)
 		return false;
+	wire->received = clock_monotonic();
 	wire->in_len = (size_t)got;
 	if (wire->in_wipe < wire->in_len)
 		wire->in_wipe = wire->in_len;
@@ -384,6 +388,7 @@ bool wire_begin(struct wire *wire, int fd, int64_t timeout, const struct wire_st
 	wire->fd = fd;
 	wire->timeout = timeout;
 	wire->receiving = timeout;
+	wire->received = 0;
 	wire->sending = timeout;
 	wire->begun = false;
 	wire->body_ended = wire->role == WIRE_AUTHORIZER;
@@ -423,6 +428,7 @@ static bool body_read(struct wire *wire, char *out, size_t size, size_t *ret)
 /* Behind what broke it, an abort for one, there may be a wait for nothing. */
 bool wire_read(struct wire *wire, char *out, size_t size, size_t *ret)
 {
+	wire->received = 0;
 	wire->broken = wire->broken || !body_read(wire, out, size, ret);
 	return !wire->broken;
 }

@@ -51,6 +51,7 @@ struct wire {
 	unsigned int request;
 	int64_t timeout;
 	int64_t receiving; /* microseconds that the peer may still take */
+	int64_t received;  /* when it last sent something, within the present call; 0: nothing yet */
 	int64_t sending;
 	struct buf parameters; /* as they came: §3.4 */
 	struct wire_pair {

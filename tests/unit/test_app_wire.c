@@ -742,6 +742,27 @@ Test(wire, gives_up_on_a_peer_that_asks_and_does_not_read)
 	cr_expect_not(wire_begin(&wire, here, BRIEF, NULL));
 }
 
+static void ask_and_read_for_ever(void)
+{
+	char bytes[65536];
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (read(there, bytes, sizeof bytes) > 0)
+			;
+		_exit(0);
+	}
+	send_for_ever();
+}
+
+/* Between two pieces of its questions it is we who work. */
+Test(wire, gives_up_on_a_peer_that_never_stops_asking)
+{
+	for (int i = 0; i < 1000; i++)
+		add(1, 77, 0, VIEW(""), 0);
+	in_a_process(ask_and_read_for_ever);
+	cr_expect_not(wire_begin(&wire, here, 10 * BRIEF, NULL));
+}
+
 static volatile sig_atomic_t stopped;
 
 static void on_signal(int signal)
