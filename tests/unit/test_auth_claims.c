@@ -434,7 +434,8 @@ Test(claims, wants_a_date_where_that_is_asked_for)
 /* ---- a session ---- */
 
 struct session {
-	const char *user_id;    /* NULL: u1, who the user is */
+	const char *user;       /* NULL: u1 */
+	const char *user_id;    /* whose session it is; NULL: the user's */
 	const char *expires_at; /* NULL: in centuries */
 	const char *more;       /* further members, or NULL */
 	bool is_access_token;
@@ -443,12 +444,14 @@ struct session {
 static enum jwt_error read_session(struct session session, int64_t now, struct claims *ret)
 {
 	struct jwt jwt = {.alg = ALG_HS256, .is_access_token = session.is_access_token};
+	const char *user = session.user ? session.user : "u1";
 	char payload[512];
 
 	snprintf(payload, sizeof(payload),
-	         "{\"session\":{\"userId\":\"%s\",\"expiresAt\":\"%s\"},\"user\":{\"id\":\"u1\"}," EXP "%s}",
-	         session.user_id ? session.user_id : "u1",
-	         session.expires_at ? session.expires_at : "2999-01-01T00:00:00Z", session.more ? session.more : "");
+	         "{\"session\":{\"userId\":\"%s\",\"expiresAt\":\"%s\"},\"user\":{\"id\":\"%s\"}," EXP "%s}",
+	         session.user_id ? session.user_id : user,
+	         session.expires_at ? session.expires_at : "2999-01-01T00:00:00Z", user,
+	         session.more ? session.more : "");
 	jwt.payload = view_of(payload);
 	return claims_read_session(&arena, &jwt, &standard, now, ret);
 }
@@ -477,6 +480,9 @@ Test(claims, a_session_is_its_users_and_no_token)
 	        {{0}, JWT_OK},
 	        {{.user_id = "u2"}, JWT_BAD_SESSION},
 	        {{.user_id = ""}, JWT_BAD_SESSION},
+	        {{.user = ""}, JWT_BAD_SUB},
+	        {{.user = " "}, JWT_BAD_SUB},
+	        {{.user = "u1\\n"}, JWT_BAD_SUB},
 	        {{.expires_at = ""}, JWT_BAD_SESSION},
 	        {{.expires_at = "tomorrow"}, JWT_BAD_SESSION},
 	        {{.more = ",\"sub\":\"u1\""}, JWT_BAD_SESSION},
@@ -496,4 +502,6 @@ Test(claims, a_session_is_its_users_and_no_token)
 
 		cr_expect_eq(error, cases[i].error, "row %zu: %s", i, jwt_error_text(error));
 	}
+	cr_expect_eq(claims_read_session(&arena, &(struct jwt){.payload = VIEW("[]")}, &standard, NOW, &claims),
+	             JWT_BAD_PAYLOAD);
 }

@@ -73,6 +73,8 @@ Test(address, stays_as_it_is_said_on_this_machine)
 	        "postgresql://u@localhost,127.0.0.1,[::1]/d",
 	        "host=db.example hostaddr=127.0.0.1",
 	        "postgresql:///d",
+	        "host=,127.0.0.1", /* the first one is libpq's own socket folder */
+	        "host=127.0.0.1,",
 	};
 	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
 		expect_option(urls[i], "sslmode", "prefer");
@@ -97,6 +99,11 @@ Test(address, raises_tls_to_verify_full_off_the_machine)
 	        "host=localhost hostaddr=10.0.0.1",
 	        "host=/run/postgresql hostaddr=10.0.0.1",
 	        "host=localhost,localhost hostaddr=127.0.0.1,10.0.0.1",
+	        "hostaddr=10.0.0.1",
+	        "host=localhost hostaddr=127.0.0.1,10.0.0.1",
+	        /* Longer than any number of an address, and as long as the longest and its NUL. */
+	        "postgresql://u@ep-cool-darkness-123456-pooler.us-east-2.aws.neon.example/d",
+	        "postgresql://u@ep-cool-darkness-12345-pooler.eu-2.aws.example/d",
 	        /* Looks like loopback, and is not for sure. */
 	        "postgresql://u@localhost.example/d",
 	        "postgresql://u@127.0.0.1.example/d",
@@ -153,6 +160,8 @@ Test(address, the_environment_cannot_lead_a_local_address_away_unseen)
 	expect_option("postgresql:///d", "host", "db.example");
 	expect_option("postgresql:///d", "sslmode", "verify-full");
 	expect_option("postgresql://u@localhost/d", "sslmode", "prefer");
+	expect_option("host='' user=u", "host", "db.example");
+	expect_option("host='' user=u", "sslmode", "verify-full");
 	setenv("PGHOSTADDR", "10.0.0.1", 1);
 	expect_option("postgresql://u@localhost/d", "hostaddr", "10.0.0.1");
 	expect_option("postgresql://u@localhost/d", "sslmode", "verify-full");
@@ -162,6 +171,8 @@ Test(address, a_service_file_is_refused)
 {
 	expect_option("postgresql:///d?service=other", "host",
 	              "error: DATABASE_URL: a service file (also PGSERVICE) is not used; write the address itself");
+	setenv("PGSERVICE", "", 1);
+	expect_option("postgresql://u@localhost/d", "host", "localhost");
 	setenv("PGSERVICE", "other", 1);
 	cr_expect_eq(strncmp(option_of(&(struct config){.database_url = VIEW("postgresql://u@localhost/d")}, "host"),
 	                     "error: ", 7),
@@ -182,6 +193,9 @@ Test(address, our_own_setting_wins)
 	struct config config = config_of("postgresql://owner@localhost/d");
 	config.todo_database_url = VIEW("postgresql://app@localhost/d");
 	cr_expect_str_eq(option_of(&config, "user"), "app");
+	config.todo_database_url = VIEW("x");
+	cr_expect_str_eq(option_of(&config, "user"),
+	                 "error: TODO_DATABASE_URL: not a connection string that libpq can read");
 	config.todo_database_url = VIEW("");
 	cr_expect_str_eq(option_of(&config, "user"), "owner");
 }

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -107,6 +108,13 @@ Test(http_response, takes_as_many_headers_as_it_says)
 		response_header(&response, VIEW("N"), VIEW("v"));
 	cr_expect_eq(response.header_count, RESPONSE_HEADERS_MAX);
 	written();
+}
+
+/* One more is a fault of ours, and would lie behind the room. */
+Test(http_response, aborts_at_one_header_more, .signal = SIGABRT)
+{
+	for (size_t i = 0; i <= RESPONSE_HEADERS_MAX; i++)
+		response_header(&response, VIEW("N"), VIEW("v"));
 }
 
 Test(http_response, forgets_everything_at_reset)
