@@ -438,7 +438,7 @@ bool app_open(const struct app_program *program, const struct config_source *sou
 	        .body = buf_make(REQUEST_BODY_MAX + 1),
 	        .notes = buf_make(TELL_NOTES_MAX),
 	        .line = buf_make(RECORD_MAX),
-	        .refusal = buf_make(RECORD_MAX),
+	        .refusal = buf_make(RELOAD_REFUSAL_MAX),
 	};
 	if (!handlers_complete(program, error) || !settings_read(source, &app, error) || !memory_open(&app, error) ||
 	    !state_dir_open(app.config.state_dir, source->document_root, &app.state_dir, error) ||

@@ -10,8 +10,6 @@
 /* What is no good for a reason that lies outside the watched files: a key file, a database. */
 #define TRIES_AGAIN_AFTER (5 * CLOCK_SECOND)
 
-enum { REFUSAL_MAX = 4096 };
-
 static bool same_database(const struct config *a, const struct config *b)
 {
 	return view_equal(a->database_url, b->database_url) && view_equal(a->todo_database_url, b->todo_database_url);
@@ -86,7 +84,7 @@ static bool load(struct app *app, struct watch *files, bool *ret_replaced, struc
 
 static void log_text(enum log_level level, struct view start, struct view text)
 {
-	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(2 * REFUSAL_MAX);
+	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(2 * RELOAD_REFUSAL_MAX);
 
 	buf_add(&line, start);
 	buf_add(&line, text);
@@ -101,7 +99,7 @@ static void tell(struct app *app, bool good, bool replaced, struct view error)
 		log_text(LOG_LEVEL_INFO, VIEW("secrets were read again and are in use"), VIEW(""));
 	else if (good && app->refusal.len > 0)
 		log_text(LOG_LEVEL_INFO, VIEW("the settings are good again"), VIEW(""));
-	buf_reset(&app->refusal, REFUSAL_MAX);
+	buf_reset(&app->refusal, RELOAD_REFUSAL_MAX);
 	if (!good)
 		buf_add(&app->refusal, error);
 }
@@ -110,7 +108,7 @@ void reload(struct app *app)
 {
 	int64_t now = clock_monotonic();
 	struct watch files = {0};
-	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(REFUSAL_MAX);
+	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(RELOAD_REFUSAL_MAX);
 	bool replaced = false;
 
 	if (now - app->looked_at < LOOKS_EVERY)

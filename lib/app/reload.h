@@ -6,6 +6,9 @@
 
 #include "app/app.h"
 
+/* Of app->refusal. */
+enum { RELOAD_REFUSAL_MAX = 4096 };
+
 /* To be called before each request: looks at the folder and at the files of the
  * settings, once a second at most. Files that are no good, or whose new database
  * can't be used, change nothing: app->refusal says why, and so does the log, once.
