@@ -90,7 +90,7 @@ static void add_tasks_path(struct exchange *x, struct buf *text)
 static enum outcome answer_made(struct exchange *x, enum outcome outcome, const struct task_stored *task)
 {
 	enum { LOCATION_MAX = 2048 };
-	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(LOCATION_MAX);
+	BUF text = buf_make(LOCATION_MAX);
 	if (outcome == OUTCOME_OK) {
 		add_tasks_path(x, &text);
 		buf_add_char(&text, '/');
@@ -109,7 +109,7 @@ static enum outcome answer_made(struct exchange *x, enum outcome outcome, const 
 static enum outcome add_next(struct exchange *x, struct view cursor)
 {
 	enum { LINK_MAX = 8192 };
-	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(LINK_MAX);
+	BUF text = buf_make(LINK_MAX);
 	struct query query = x->query;
 	query.values[PARAMETER_CURSOR] = cursor;
 	buf_add_char(&text, '<');
@@ -129,7 +129,7 @@ static enum outcome add_count(struct exchange *x, int64_t count)
 	char *text = arena_alloc(&x->app->arena, 24);
 	if (!text || count < 0)
 		return OUTCOME_INTERNAL;
-	struct buf number __attribute__((cleanup(buf_destroy))) = buf_make(24);
+	BUF number = buf_make(24);
 	buf_add_u64(&number, (uint64_t)count);
 	if (!buf_ok(&number))
 		return OUTCOME_INTERNAL;

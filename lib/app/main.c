@@ -15,7 +15,7 @@ extern char **environ;
 
 static int refuse(const struct buf *error)
 {
-	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(8192);
+	BUF line = buf_make(8192);
 	BUF_LIT(&line, "does not start: ");
 	buf_add(&line, buf_view(error));
 	log_line(LOG_LEVEL_ERROR, buf_view(&line));
@@ -53,7 +53,7 @@ static void tell_end(void *context, pid_t pid, int status)
 
 int app_main(const struct app_program *program)
 {
-	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(4096);
+	BUF error = buf_make(4096);
 	struct config_source source = {environ, view_of(getenv("DOCUMENT_ROOT"))};
 	struct app app;
 	int64_t workers = 0;

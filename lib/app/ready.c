@@ -43,7 +43,7 @@ static struct result ready_judge(struct app *app)
  * restart of the machine. */
 static bool result_read(const struct app *app, int64_t now, struct result *ret)
 {
-	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
+	BUF text = buf_make(64);
 	uint64_t instant = 0;
 	uint64_t outcome = 0;
 	uint64_t warnings = 0;
@@ -63,7 +63,7 @@ static bool result_read(const struct app *app, int64_t now, struct result *ret)
 /* Not to be able to write it costs others a question of their own, no more. */
 static void result_write(const struct app *app, struct result result)
 {
-	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(64);
+	BUF text = buf_make(64);
 	buf_add_u64(&text, (uint64_t)clock_monotonic());
 	buf_add_char(&text, ' ');
 	buf_add_u64(&text, (uint64_t)result.outcome);

@@ -84,7 +84,7 @@ static bool load(struct app *app, struct watch *files, bool *ret_replaced, struc
 
 static void log_text(enum log_level level, struct view start, struct view text)
 {
-	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(2 * RELOAD_REFUSAL_MAX);
+	BUF line = buf_make(2 * RELOAD_REFUSAL_MAX);
 
 	buf_add(&line, start);
 	buf_add(&line, text);
@@ -108,7 +108,7 @@ void reload(struct app *app)
 {
 	int64_t now = clock_monotonic();
 	struct watch files = {0};
-	struct buf error __attribute__((cleanup(buf_destroy))) = buf_make(RELOAD_REFUSAL_MAX);
+	BUF error = buf_make(RELOAD_REFUSAL_MAX);
 	bool replaced = false;
 
 	if (now - app->looked_at < LOOKS_EVERY)

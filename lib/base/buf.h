@@ -24,6 +24,7 @@ static inline struct buf buf_make(size_t max)
 }
 
 void buf_destroy(struct buf *buf);
+#define BUF __attribute__((cleanup(buf_destroy))) struct buf
 
 /* Empties the buffer, wiping its contents; memory over `keep` bytes is freed. */
 void buf_reset(struct buf *buf, size_t keep);

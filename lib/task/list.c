@@ -168,7 +168,7 @@ static enum outcome read_cursor(struct arena *arena, struct view cursor, struct 
 
 struct view task_list_cursor(struct arena *arena, const struct task_list *list, const struct task *task)
 {
-	struct buf text __attribute__((cleanup(buf_destroy))) = buf_make(CURSOR_MAX);
+	BUF text = buf_make(CURSOR_MAX);
 	char instant[CLOCK_TEXT_MICROS + 1] = "";
 	char filter[FILTER_TEXT];
 	write_filter(list, filter);

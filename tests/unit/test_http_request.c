@@ -511,7 +511,7 @@ static enum outcome read_body(struct buf *body)
 
 static void expect_body(const char *length, const char *sent, enum outcome expected)
 {
-	struct buf body __attribute__((cleanup(buf_destroy))) = buf_make(REQUEST_BODY_MAX + 1);
+	BUF body = buf_make(REQUEST_BODY_MAX + 1);
 	buffers_set(&client, "CONTENT_LENGTH", length);
 	client.body = view_of(sent);
 	enum outcome outcome = read_body(&body);
@@ -664,7 +664,7 @@ Test(http_request, takes_json_in_utf_8_without_a_coding_and_nothing_else)
 	        {"application/json", "br", OUTCOME_MEDIA_TYPE},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct buf body __attribute__((cleanup(buf_destroy))) = buf_make(REQUEST_BODY_MAX + 1);
+		BUF body = buf_make(REQUEST_BODY_MAX + 1);
 		buffers_set(&client, "CONTENT_TYPE", cases[i].type);
 		buffers_set(&client, "HTTP_CONTENT_ENCODING", cases[i].coding);
 		client.body = VIEW("{}");
