@@ -50,37 +50,36 @@ static void on_orphaned(int signal)
 	errno = before;
 }
 
-static void stop_signals(sigset_t *ret)
+static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+enum { STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
+
+/* A mask of just these. */
+static void stop_signals_only(sigset_t *ret)
 {
 	sigemptyset(ret);
-	sigaddset(ret, SIGTERM);
-	sigaddset(ret, SIGINT);
-	sigaddset(ret, SIGHUP);
-	sigaddset(ret, SIGUSR1);
+	for (size_t i = 0; i < STOP_SIGNALS; i++)
+		sigaddset(ret, stop_signals[i]);
 }
 
 /* The present mask with the stop signals let through. */
 static void stop_signals_open(sigset_t *ret)
 {
-	sigset_t set;
-	stop_signals(&set);
 	sigprocmask(SIG_BLOCK, NULL, ret);
-	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(&set, signal) == 1)
-			sigdelset(ret, signal);
+	for (size_t i = 0; i < STOP_SIGNALS; i++)
+		sigdelset(ret, stop_signals[i]);
 }
 
 void gateway_block_stop_signals(void)
 {
 	sigset_t set;
-	stop_signals(&set);
+	stop_signals_only(&set);
 	/* What whoever started us had blocked stays so across exec: an orphan would not hear that it is one. */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	struct sigaction action = {.sa_handler = on_stop};
 	sigemptyset(&action.sa_mask);
-	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(&set, signal) == 1)
-			sigaction(signal, &action, NULL);
+	for (size_t i = 0; i < STOP_SIGNALS; i++)
+		sigaction(stop_signals[i], &action, NULL);
 	struct sigaction orphaned = {.sa_handler = on_orphaned, .sa_flags = SA_RESTART};
 	sigemptyset(&orphaned.sa_mask);
 	sigaction(GATEWAY_ORPHANED, &orphaned, NULL);
@@ -182,7 +181,7 @@ static bool waiter_add(int fd, uint32_t events)
 static bool waiter_open(int *ret_signals)
 {
 	sigset_t set;
-	stop_signals(&set);
+	stop_signals_only(&set);
 	waiter = epoll_create1(EPOLL_CLOEXEC);
 	*ret_signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return waiter >= 0 && waiter_add(LISTENER, EPOLLIN | EPOLLEXCLUSIVE) && waiter_add(*ret_signals, EPOLLIN);
