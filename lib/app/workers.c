@@ -13,6 +13,7 @@
 
 #include "app/gateway.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/log.h"
 
 /* Workers that die sooner than this are started again more slowly, so that a
@@ -29,7 +30,7 @@ struct worker {
 };
 
 struct crew {
-	struct worker workers[WORKERS_MAX];
+	struct worker workers[CONFIG_WORKERS_MAX];
 	size_t count;
 	int64_t hold_until; /* no new worker before this */
 	pid_t trial;        /* of the new program; 0: none is under way */

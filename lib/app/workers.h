@@ -8,15 +8,13 @@
 
 #include "base/view.h"
 
-enum { WORKERS_MAX = 128 };
-
 enum workers_role {
 	WORKERS_CHILD,   /* this process is a worker: go and serve */
 	WORKERS_STOPPED, /* this process is the parent, all workers have ended */
 };
 
 struct workers {
-	size_t count;
+	size_t count; /* at most CONFIG_WORKERS_MAX */
 	/* Called in the parent before a worker takes the place of one that ended, so
 	 * that it starts from what is in force now. */
 	void (*refresh)(void *context);

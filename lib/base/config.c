@@ -12,7 +12,7 @@
 #include "base/private.h"
 #include "base/utf8.h"
 
-enum { FILE_MAX = 64 * 1024, ARENA_MAX = 512 * 1024, WORKERS_MAX = 128 };
+enum { FILE_MAX = 64 * 1024, ARENA_MAX = 512 * 1024 };
 
 enum kind { KIND_TEXT, KIND_SECRET, KIND_LIST, KIND_NUMBER, KIND_SWITCH, KIND_CHOICE };
 
@@ -520,7 +520,7 @@ bool config_workers(char *const *environment, int64_t *ret, struct buf *error)
 	struct view value = find_variable(environment, WORKERS);
 	uint64_t number = 0;
 
-	if (!view_is_absent(value) && !view_to_u64(value, WORKERS_MAX, &number))
+	if (!view_is_absent(value) && !view_to_u64(value, CONFIG_WORKERS_MAX, &number))
 		return refuse(error, WORKERS, (struct place){ABSENT, 0}, "must be a whole number from 0 to 128");
 	*ret = (int64_t)number;
 	return true;

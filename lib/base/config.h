@@ -70,7 +70,9 @@ bool config_equal(const struct config *a, const struct config *b);
 /* Wipes and frees the values. What was not released stays reachable. */
 void config_release(struct config *config);
 
-/* WORKERS, 0 to 128, which comes from the environment only; 0 when not set. */
+enum { CONFIG_WORKERS_MAX = 128 };
+
+/* WORKERS, 0 to CONFIG_WORKERS_MAX, which comes from the environment only; 0 when not set. */
 CHECKED bool config_workers(char *const *environment, int64_t *ret, struct buf *error);
 
 /* Writes each setting with its value, a line each: "NAME=value", and behind it
