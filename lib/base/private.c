@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
+
 static enum private_error check_status(int fd)
 {
 	struct stat status;
@@ -22,13 +24,6 @@ static enum private_error check_status(int fd)
 	if (status.st_uid == 0)
 		allowed |= S_IRGRP;
 	return (status.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO) & ~allowed) == 0 ? PRIVATE_OK : PRIVATE_MODE;
-}
-
-static bool lies_below(struct view path, struct view folder)
-{
-	while (folder.len > 0 && folder.ptr[folder.len - 1] == '/')
-		folder.len--;
-	return view_starts(path, folder) && path.len > folder.len && path.ptr[folder.len] == '/';
 }
 
 /* `path` with the links in its folders followed, but not a link at its end. */
@@ -58,20 +53,13 @@ static bool resolve_folder(const char *path, char ret[PATH_MAX])
 
 static bool is_public(const char *path, struct view document_root)
 {
-	char root_text[PATH_MAX];
-	char root[PATH_MAX];
 	char place[PATH_MAX];
 
-	if (view_is_absent(document_root) || document_root.len == 0)
+	if (document_root.len == 0)
 		return false;
-	if (document_root.len >= sizeof(root_text))
+	if (!resolve_folder(path, place) || path_is_published(view_of(place), document_root))
 		return true;
-	memcpy(root_text, document_root.ptr, document_root.len);
-	root_text[document_root.len] = '\0';
-	struct view below = view_of(realpath(root_text, root) ? root : root_text);
-	if (!resolve_folder(path, place) || lies_below(view_of(place), below))
-		return true;
-	return !realpath(path, place) || lies_below(view_of(place), below);
+	return !realpath(path, place) || path_is_published(view_of(place), document_root);
 }
 
 static enum private_error read_all(struct arena *arena, int fd, size_t max, char **ret, size_t *ret_len)

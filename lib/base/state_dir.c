@@ -5,18 +5,20 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/random.h"
 
-enum { LOCK_POLL_NANOSECONDS = 10 * 1000 * 1000, READ_STEP = 4096, ERROR_MAX = 256 };
-
 #define STANDARD_NAME "todo-fcgi"
+
+/* How often a lock that another holds is tried. */
+#define LOCK_POLL (CLOCK_SECOND / 100)
+
+enum { READ_STEP = 4096, ERROR_MAX = 256 };
 
 static bool fail(struct buf *error, const char *fault)
 {
@@ -25,41 +27,23 @@ static bool fail(struct buf *error, const char *fault)
 	return false;
 }
 
-/* `path` is `folder` or lies below it. */
-static bool is_below(struct view path, struct view folder)
-{
-	while (folder.len > 0 && folder.ptr[folder.len - 1] == '/')
-		folder.len--;
-	return view_starts(path, folder) && (path.len == folder.len || path.ptr[folder.len] == '/');
-}
-
 /* Judges the place by its real path, so that no link hides where it is. */
 static bool is_good_place(int fd, struct view document_root, struct buf *error)
 {
 	char link[64];
 	char place[PATH_MAX];
-	char root[PATH_MAX];
-	char *document_path;
 	struct view path;
 	ssize_t len;
-	bool is_published;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, place, sizeof(place));
 	if (len <= 0 || (size_t)len == sizeof(place))
 		return fail(error, "has no path that can be told");
 	path = (struct view){place, (size_t)len};
-	if (is_below(path, VIEW("/tmp")) || is_below(path, VIEW("/var/tmp")) || is_below(path, VIEW("/dev/shm")))
+	if (path_is_within(path, VIEW("/tmp")) || path_is_within(path, VIEW("/var/tmp")) ||
+	    path_is_within(path, VIEW("/dev/shm")))
 		return fail(error, "lies where everybody may write");
-	if (document_root.len == 0)
-		return true;
-	document_path = strndup(document_root.ptr, document_root.len);
-	if (!document_path)
-		return fail(error, "can't be checked: no memory");
-	/* A root that can't be resolved is compared as it is written. */
-	is_published = is_below(path, realpath(document_path, root) ? view_of(root) : document_root);
-	free(document_path);
-	return is_published ? fail(error, "lies in the document root") : true;
+	return !path_is_published(path, document_root) || fail(error, "lies in the document root");
 }
 
 static bool check(int fd, struct view document_root, struct buf *error)
@@ -238,7 +222,6 @@ bool state_file_allocate(int dir, const char *name, struct view contents, size_t
 
 enum state_lock state_file_lock(int dir, const char *name, int64_t deadline, int *ret_fd)
 {
-	const struct timespec pause = {.tv_nsec = LOCK_POLL_NANOSECONDS};
 	int fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -254,7 +237,7 @@ enum state_lock state_file_lock(int dir, const char *name, int64_t deadline, int
 			close(fd);
 			return is_busy ? STATE_LOCK_BUSY : STATE_LOCK_FAILED;
 		}
-		nanosleep(&pause, NULL);
+		clock_wait(LOCK_POLL);
 	}
 	*ret_fd = fd;
 	return STATE_LOCKED;
