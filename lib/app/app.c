@@ -12,6 +12,7 @@
 #include "app/settings.h"
 #include "app/tell.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/percent.h"
 #include "base/random.h"
@@ -274,14 +275,13 @@ static enum outcome chain_run(struct exchange *x)
 
 static bool request_id_make(struct arena *arena, struct view *ret)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[REQUEST_ID_BYTES];
 	char *text = arena_alloc(arena, 2 * sizeof bytes);
 	if (!text || !random_bytes(bytes, sizeof bytes))
 		return false;
 	for (size_t i = 0; i < sizeof bytes; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
+		text[2 * i] = HEX_DIGITS[bytes[i] >> 4];
+		text[2 * i + 1] = HEX_DIGITS[bytes[i] & 15];
 	}
 	*ret = (struct view){text, 2 * sizeof bytes};
 	return true;

@@ -3,7 +3,7 @@
 
 static const struct alg_row rows[ALG_COUNT] = {
 #define ALG(NAME, spelling, KIND, hash, hash_len, curve, coordinate_len) \
-	[ALG_##NAME] = {{spelling, sizeof(spelling) - 1}, ALG_KIND_##KIND, hash, hash_len, curve, coordinate_len},
+	[ALG_##NAME] = {VIEW(spelling), ALG_KIND_##KIND, hash, hash_len, curve, coordinate_len},
 #include "auth/alg.def"
 #undef ALG
 };

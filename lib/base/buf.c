@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "base/word.h"
 
 enum { BUF_FIRST = 256 };
-
-static const char HEX[] = "0123456789abcdef";
 
 /* Wipes the old memory, which realloc would leave behind in the heap. */
 static void buf_release(struct buf *buf)
@@ -90,15 +89,15 @@ void buf_add_hex(struct buf *buf, const unsigned char *bytes, size_t count)
 	if (!out)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		*out++ = HEX[bytes[i] >> 4];
-		*out++ = HEX[bytes[i] & 15];
+		*out++ = HEX_DIGITS[bytes[i] >> 4];
+		*out++ = HEX_DIGITS[bytes[i] & 15];
 	}
 	buf->len += count * 2;
 }
 
-/* Writes the escape of one byte; returns its length, at most JSON_ESCAPE_MAX. */
 enum { JSON_ESCAPE_MAX = 6 };
 
+/* Writes the escape of one byte; returns its length, at most JSON_ESCAPE_MAX. */
 static size_t json_escape(unsigned char byte, char out[JSON_ESCAPE_MAX])
 {
 	static const char letters[] = "uuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
@@ -113,8 +112,8 @@ static size_t json_escape(unsigned char byte, char out[JSON_ESCAPE_MAX])
 		return 2;
 	out[2] = '0';
 	out[3] = '0';
-	out[4] = HEX[byte >> 4];
-	out[5] = HEX[byte & 15];
+	out[4] = HEX_DIGITS[byte >> 4];
+	out[5] = HEX_DIGITS[byte & 15];
 	return 6;
 }
 

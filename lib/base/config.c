@@ -26,14 +26,9 @@ struct row {
 	enum kind kind;
 };
 
-#define LITERAL(text)                     \
-	{                                 \
-		"" text, sizeof(text) - 1 \
-	}
-
 static const struct row ROWS[] = {
 #define SETTING(NAME, member, KIND, standard, low, high, help) \
-	{LITERAL(#NAME), LITERAL(standard), LITERAL(help), low, high, offsetof(struct config, member), KIND_##KIND},
+	{VIEW(#NAME), VIEW(standard), VIEW(help), low, high, offsetof(struct config, member), KIND_##KIND},
 #include "base/config.def"
 #undef SETTING
 };
@@ -41,11 +36,11 @@ static const struct row ROWS[] = {
 enum { ROW_COUNT = sizeof(ROWS) / sizeof(ROWS[0]) };
 
 /* Names that look like ours but may stand in the environment only. */
-static const struct view WORKERS = LITERAL("WORKERS");
-static const struct view ENV_FILE = LITERAL("TODO_ENV_FILE");
+static const struct view WORKERS = VIEW("WORKERS");
+static const struct view ENV_FILE = VIEW("TODO_ENV_FILE");
 /* What a web server tells a CGI program (RFC 3875 §4.1.1). */
-static const struct view CGI_AUTH_TYPE = LITERAL("AUTH_TYPE");
-static const struct view FILE_SUFFIX = LITERAL("_FILE");
+static const struct view CGI_AUTH_TYPE = VIEW("AUTH_TYPE");
+static const struct view FILE_SUFFIX = VIEW("_FILE");
 
 /* Where a value was found, for error lines. */
 struct place {
@@ -313,8 +308,8 @@ static bool read_secret(struct reading *reading, size_t i)
 static bool read_switch(struct view value, bool *ret)
 {
 	static const struct view words[2][4] = {
-	        {LITERAL("0"), LITERAL("false"), LITERAL("off"), LITERAL("no")},
-	        {LITERAL("1"), LITERAL("true"), LITERAL("on"), LITERAL("yes")},
+	        {VIEW("0"), VIEW("false"), VIEW("off"), VIEW("no")},
+	        {VIEW("1"), VIEW("true"), VIEW("on"), VIEW("yes")},
 	};
 
 	for (size_t i = 0; i < 8; i++) {

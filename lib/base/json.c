@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "base/word.h"
 
@@ -51,17 +52,6 @@ static bool take_word(struct gate *gate, struct view word)
 		return false;
 	gate->at += word.len;
 	return true;
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The four digits after "\u". */

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/utf8.h"
 
-static struct view log_program = {"", 0};
+static struct view log_program = VIEW("");
 static enum log_format log_form = LOG_PLAIN;
 static enum log_level log_lowest = LOG_LEVEL_INFO;
 static char log_pid[24];
@@ -24,10 +25,10 @@ static uint64_t log_lines_lost; /* since log_open() … */
 static uint64_t log_untold;     /* … and since the log told of some */
 
 static const struct view LEVELS[] = {
-        [LOG_LEVEL_DEBUG] = {"debug", 5},
-        [LOG_LEVEL_INFO] = {"info", 4},
-        [LOG_LEVEL_WARNING] = {"warning", 7},
-        [LOG_LEVEL_ERROR] = {"error", 5},
+        [LOG_LEVEL_DEBUG] = VIEW("debug"),
+        [LOG_LEVEL_INFO] = VIEW("info"),
+        [LOG_LEVEL_WARNING] = VIEW("warning"),
+        [LOG_LEVEL_ERROR] = VIEW("error"),
 };
 
 /* A line under construction, without memory of its own to ask for. */
@@ -75,16 +76,14 @@ static bool is_separator(struct view character)
 	return view_equal(character, VIEW("\xe2\x80\xa8")) || view_equal(character, VIEW("\xe2\x80\xa9"));
 }
 
-static const char HEX[] = "0123456789abcdef";
-
 /* A byte that belongs to no UTF-8 character; JSON has no way to say which. */
 static struct view escape_byte(char bad, bool json, char out[8])
 {
 	if (json)
 		return VIEW("\\ufffd");
 	memcpy(out, "\\x", 2);
-	out[2] = HEX[(unsigned char)bad >> 4];
-	out[3] = HEX[(unsigned char)bad & 15];
+	out[2] = HEX_DIGITS[(unsigned char)bad >> 4];
+	out[3] = HEX_DIGITS[(unsigned char)bad & 15];
 	return (struct view){out, 4};
 }
 
@@ -103,7 +102,7 @@ static struct view escape(struct view character, char out[8])
 	}
 	memcpy(out, "\\u", 2);
 	for (int i = 0; i < 4; i++)
-		out[2 + i] = HEX[code >> (12 - 4 * i) & 15];
+		out[2 + i] = HEX_DIGITS[code >> (12 - 4 * i) & 15];
 	return (struct view){out, 6};
 }
 

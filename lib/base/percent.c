@@ -1,16 +1,7 @@
 /* Encodes and decodes percent-encoding. */
 #include "base/percent.h"
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/hex.h"
 
 bool percent_decode(struct view text, bool form, char *out, struct view *ret)
 {
@@ -22,8 +13,8 @@ bool percent_decode(struct view text, bool form, char *out, struct view *ret)
 		if (c == '%') {
 			if (text.len - i < 3)
 				return false;
-			int high = hex_digit(text.ptr[i + 1]);
-			int low = hex_digit(text.ptr[i + 2]);
+			int high = hex_value(text.ptr[i + 1]);
+			int low = hex_value(text.ptr[i + 2]);
 			if (high < 0 || low < 0)
 				return false;
 			c = (char)(high << 4 | low);

@@ -13,11 +13,10 @@
 
 _Static_assert(SECRET_KEY_BYTES == crypto_auth_hmacsha256_KEYBYTES, "one key serves both");
 _Static_assert(SECRET_KEY_BYTES >= crypto_shorthash_siphash24_KEYBYTES, "one key serves both");
+_Static_assert(sizeof(crypto_auth_hmacsha256_state) == SECRET_PREPARED_BYTES, "kept as bytes");
 
 static const char key_file[] = "machine.key";
 static const char lock_file[] = "machine.key.lock";
-
-_Static_assert(sizeof(crypto_auth_hmacsha256_state) == SECRET_PREPARED_BYTES, "kept as bytes");
 
 struct secret_key secret_key_make(const unsigned char bytes[SECRET_KEY_BYTES])
 {
@@ -37,7 +36,6 @@ static bool read_key(int state_dir, struct secret_key *ret)
 
 	if (good)
 		*ret = secret_key_make((const unsigned char *)text.ptr);
-	buf_reset(&text, 0);
 	buf_destroy(&text);
 	return good;
 }

@@ -1,6 +1,8 @@
 /* Reads values in PostgreSQL's binary format. */
 #include "db/value.h"
 
+#include "base/hex.h"
+
 /* Microseconds from 1970 to 2000, where PostgreSQL counts from. */
 #define EPOCH_2000 INT64_C(946684800000000)
 /* 0001-01-01T00:00:00Z and the last microsecond of 9999, since 1970. */
@@ -52,7 +54,6 @@ bool value_to_instant(struct view value, int64_t *ret)
 
 bool value_to_uuid(struct view value, char ret[37])
 {
-	static const char digits[] = "0123456789abcdef";
 	if (value.len != 16)
 		return false;
 	char *out = ret;
@@ -60,8 +61,8 @@ bool value_to_uuid(struct view value, char ret[37])
 		unsigned char byte = (unsigned char)value.ptr[i];
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
-		*out++ = digits[byte >> 4];
-		*out++ = digits[byte & 15];
+		*out++ = HEX_DIGITS[byte >> 4];
+		*out++ = HEX_DIGITS[byte & 15];
 	}
 	*out = '\0';
 	return true;

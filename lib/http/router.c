@@ -1,6 +1,8 @@
 /* Matches paths against the rows of routes.def. */
 #include "http/router.h"
 
+#include "base/hex.h"
+
 static const struct route_row rows[] = {
 #define ROUTE(NAME, METHOD, path, PROGRAM, GUARD, BODY) \
 	[ROUTE_##NAME] = {METHOD_##METHOD, VIEW(path), PROGRAM_##PROGRAM, GUARD_##GUARD, BODY_##BODY},
@@ -20,8 +22,7 @@ bool router_is_uuid(struct view text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-		if (dash ? c != '-' : !hex)
+		if (dash ? c != '-' : hex_value(c) < 0)
 			return false;
 	}
 	return true;

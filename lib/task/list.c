@@ -1,11 +1,14 @@
 /* Reads what a list is asked for, and makes and reads cursors. */
 #include "task/list.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/base64url.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 
-enum { FILTER_TEXT = 16, CURSOR_MAX = 2048 };
+enum { FILTER_TEXT = 16, CURSOR_MAX = 2048 }; /* the first without NUL */
 
 static const struct view sort_names[SORT_COUNT] = {
         [SORT_CREATED] = VIEW("created"),   [SORT_UPDATED] = VIEW("updated"),   [SORT_TITLE] = VIEW("title"),
@@ -100,16 +103,14 @@ static uint64_t hash_part(uint64_t hash, struct view part)
 	return (hash ^ (view_is_absent(part) ? 0xfe : 0xff)) * UINT64_C(0x100000001b3);
 }
 
-static void write_filter(const struct task_list *list, char out[FILTER_TEXT])
+static void write_filter(const struct task_list *list, char out[FILTER_TEXT + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	hash = hash_part(hash, list->status);
 	hash = hash_part(hash, list->priority);
 	hash = hash_part(hash, list->tag);
 	hash = hash_part(hash, list->pattern);
-	for (size_t i = 0; i < FILTER_TEXT; i++)
-		out[i] = digits[hash >> (4 * (FILTER_TEXT - 1 - i)) & 15];
+	snprintf(out, FILTER_TEXT + 1, "%016" PRIx64, hash);
 }
 
 /* Is it a key that a task can have, in exactly the form that we write? */
@@ -135,7 +136,7 @@ static bool key_valid(enum task_sort sort, struct view key)
 /* sort, order, filter, id, key, a line each; the key last. */
 static bool cursor_valid(const struct task_list *list, struct view text, struct view *ret_id, struct view *ret_key)
 {
-	char filter[FILTER_TEXT];
+	char filter[FILTER_TEXT + 1];
 	struct view rest = text;
 	write_filter(list, filter);
 	if (!utf8_valid(text) || !view_equal(view_cut(&rest, '\n'), sort_names[list->sort]) ||
@@ -170,7 +171,7 @@ struct view task_list_cursor(struct arena *arena, const struct task_list *list, 
 {
 	BUF text = buf_make(CURSOR_MAX);
 	char instant[CLOCK_TEXT_MICROS + 1] = "";
-	char filter[FILTER_TEXT];
+	char filter[FILTER_TEXT + 1];
 	write_filter(list, filter);
 	buf_add(&text, sort_names[list->sort]);
 	buf_add(&text, list->descending ? VIEW("\ndesc\n") : VIEW("\nasc\n"));
