@@ -44,28 +44,21 @@ void response_header(struct response *response, struct view name, struct view va
 
 struct view response_methods(struct arena *arena, unsigned methods)
 {
-	static const struct {
-		enum method method;
-		struct view text;
-	} names[] = {
-	        {METHOD_GET, VIEW("GET")},         {METHOD_HEAD, VIEW("HEAD")},   {METHOD_POST, VIEW("POST")},
-	        {METHOD_PUT, VIEW("PUT")},         {METHOD_PATCH, VIEW("PATCH")}, {METHOD_DELETE, VIEW("DELETE")},
-	        {METHOD_OPTIONS, VIEW("OPTIONS")},
-	};
 	enum { TEXT_MAX = 64 };
 	char *text = arena_alloc(arena, TEXT_MAX);
 	if (!text)
 		return ABSENT;
 	size_t len = 0;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (!(methods & names[i].method))
+	for (unsigned method = METHOD_GET; method <= METHOD_OPTIONS; method <<= 1) {
+		if (!(methods & method))
 			continue;
+		struct view name = request_method_name((enum method)method);
 		if (len > 0) {
 			memcpy(text + len, ", ", 2);
 			len += 2;
 		}
-		memcpy(text + len, names[i].text.ptr, names[i].text.len);
-		len += names[i].text.len;
+		memcpy(text + len, name.ptr, name.len);
+		len += name.len;
 	}
 	return (struct view){text, len};
 }
