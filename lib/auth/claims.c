@@ -86,20 +86,20 @@ static bool has_scope(const cJSON *claims, struct view required)
 /* When it counts: nbf and iat, and exp, whose being over is for the caller to judge,
  * last of all. */
 static enum jwt_error read_window(const cJSON *claims, const struct claims_policy *policy, int64_t now,
-                                  struct claims *claims_out)
+                                  struct claims *ret)
 {
 	int64_t not_before;
 	enum jwt_error error = read_past(claims, "nbf", JWT_BAD_NBF, now + policy->leeway, &not_before);
 
 	if (error != JWT_OK)
 		return error;
-	error = read_past(claims, "iat", JWT_BAD_IAT, now + policy->leeway, &claims_out->issued_at);
+	error = read_past(claims, "iat", JWT_BAD_IAT, now + policy->leeway, &ret->issued_at);
 	if (error != JWT_OK)
 		return error;
 	/* A token without a date can't be told from one that was revoked. */
-	if (policy->dated && claims_out->issued_at == CLAIMS_NO_TIME)
+	if (policy->dated && ret->issued_at == CLAIMS_NO_TIME)
 		return JWT_BAD_IAT;
-	return read_time(json_member(claims, "exp"), &claims_out->expires_at) ? JWT_OK : JWT_BAD_EXP;
+	return read_time(json_member(claims, "exp"), &ret->expires_at) ? JWT_OK : JWT_BAD_EXP;
 }
 
 static enum jwt_error read_token(const cJSON *claims, const struct jwt *jwt, const struct claims_policy *policy,

@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "base/url.h"
 
+/* A key file is looked at this often; nobody has to be asked for it. */
+#define FILE_REFRESH CLOCK_SECOND
+
 enum { SOURCES_MAX = 3, ORIGIN_MAX = 2100, NOTES_MAX = 64 * 1024, FAULT_MAX = 200 };
 
 struct keyring {
@@ -46,9 +49,6 @@ static bool read_expected(struct view setting, const char *name, struct view ori
 	*ret = view_equal(expected, VIEW("none")) ? ABSENT : expected;
 	return true;
 }
-
-/* A key file is looked at this often; nobody has to be asked for it. */
-#define FILE_REFRESH CLOCK_SECOND
 
 /* RFC 6749 §3.3: one scope is one word. */
 static bool is_scope(struct view scope)
@@ -262,16 +262,22 @@ static enum jwt_error verify_signature(struct keyring *keyring, const struct jwt
 	return keyring->source_count > 0 ? verify_by_set(keyring, jwt, now) : JWT_ALG_MISMATCH;
 }
 
+/* A JWT has claims; a JWS may go without a payload (RFC 7515 §7.1). */
+static enum jwt_error parse(struct arena *arena, struct view token, struct jwt *ret)
+{
+	enum jwt_error error = jwt_parse(arena, token, ret);
+
+	return error == JWT_OK && ret->payload.len == 0 ? JWT_NOT_THREE_PARTS : error;
+}
+
 enum jwt_error keyring_verify(struct keyring *keyring, struct arena *arena, struct view token, int64_t now,
                               struct claims *ret)
 {
 	struct jwt jwt;
-	enum jwt_error error = jwt_parse(arena, token, &jwt);
+	enum jwt_error error = parse(arena, token, &jwt);
 
 	if (error != JWT_OK)
 		return error;
-	if (jwt.payload.len == 0)
-		return JWT_NOT_THREE_PARTS;
 	error = verify_signature(keyring, &jwt, now);
 	if (error != JWT_OK)
 		return error;
@@ -292,12 +298,10 @@ enum jwt_error keyring_verify_session(struct keyring *keyring, struct arena *are
                                       struct claims *ret)
 {
 	struct jwt jwt;
-	enum jwt_error error = jwt_parse(arena, token, &jwt);
+	enum jwt_error error = parse(arena, token, &jwt);
 
 	if (error != JWT_OK)
 		return error;
-	if (jwt.payload.len == 0)
-		return JWT_NOT_THREE_PARTS;
 	error = secrets_verify(&keyring->cookie_secrets, &jwt, now);
 	if (error != JWT_OK)
 		return error;
