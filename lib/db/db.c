@@ -234,14 +234,20 @@ static enum outcome connect_and_check(struct db *db, int64_t deadline)
 	return outcome == OUTCOME_OK ? outcome : back_off(db, outcome);
 }
 
+/* Is there a connection? One that died meanwhile is none. */
+static bool is_connected(struct db *db)
+{
+	if (db->connection.conn && connection_stale(&db->connection))
+		connection_close(&db->connection);
+	return db->connection.conn != NULL;
+}
+
 /* A connection that was good when last seen, or a new one. */
 static enum outcome acquire(struct db *db, int64_t deadline)
 {
 	if (is_too_late(db, deadline))
 		return OUTCOME_DATABASE_TIMEOUT;
-	if (db->connection.conn && connection_stale(&db->connection))
-		connection_close(&db->connection);
-	return db->connection.conn ? OUTCOME_OK : connect_and_check(db, deadline);
+	return is_connected(db) ? OUTCOME_OK : connect_and_check(db, deadline);
 }
 
 enum outcome db_ready(struct db *db)
@@ -249,9 +255,7 @@ enum outcome db_ready(struct db *db)
 	int64_t deadline = deadline_of(db);
 	if (is_too_late(db, deadline))
 		return OUTCOME_DATABASE_TIMEOUT;
-	if (db->connection.conn && connection_stale(&db->connection))
-		connection_close(&db->connection);
-	if (!db->connection.conn)
+	if (!is_connected(db))
 		return connect_and_check(db, deadline);
 	enum outcome outcome = check(db, deadline);
 	if (outcome == OUTCOME_DATABASE_UNAVAILABLE) {
@@ -292,6 +296,18 @@ static struct reaction judge(struct db *db, enum access access, struct view name
 	return reaction;
 }
 
+/* Draws the conclusions of a failure. True: the same is to be tried once more. */
+static bool goes_again(struct db *db, const struct reaction *reaction, bool first)
+{
+	if (reaction->reconnect)
+		connection_close(&db->connection);
+	if (!reaction->again || !first)
+		return false;
+	clock_wait(reaction->pause);
+	db->counts.retries++;
+	return true;
+}
+
 static enum outcome attempt(struct db *db, struct connection_job *job, void (*begin)(void *context), int64_t deadline,
                             PGresult **ret)
 {
@@ -307,12 +323,8 @@ static enum outcome attempt(struct db *db, struct connection_job *job, void (*be
 			reaction = judge(db, statements[job->statement].access, statements[job->statement].name, end,
 			                 &fault);
 		}
-		if (reaction.reconnect)
-			connection_close(&db->connection);
-		if (!reaction.again || !first)
+		if (!goes_again(db, &reaction, first))
 			return reaction.outcome;
-		clock_wait(reaction.pause);
-		db->counts.retries++;
 	}
 }
 
@@ -403,11 +415,8 @@ static enum outcome read_keys(struct db *db, int64_t grace, int64_t deadline, PG
 				return safe || !db->role_check ? OUTCOME_OK : OUTCOME_DATABASE_ROLE;
 			reaction = judge(db, READ, VIEW("reading public.jwks"), end, &fault);
 		}
-		if (reaction.reconnect)
-			connection_close(&db->connection);
-		if (!reaction.again || !first)
+		if (!goes_again(db, &reaction, first))
 			return reaction.outcome;
-		db->counts.retries++;
 	}
 }
 
@@ -482,11 +491,6 @@ void db_take_notes(struct db *db, struct buf *ret)
 {
 	buf_add(ret, buf_view(&db->notes));
 	buf_reset(&db->notes, NOTES_MAX);
-}
-
-uint64_t db_connections(const struct db *db)
-{
-	return db->counts.connections;
 }
 
 struct db_counts db_counts(const struct db *db)

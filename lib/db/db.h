@@ -112,7 +112,4 @@ struct db_counts {
 };
 struct db_counts db_counts(const struct db *db);
 
-/* Connections begun so far; tests show by it that a refused token costs none. */
-uint64_t db_connections(const struct db *db);
-
 #endif

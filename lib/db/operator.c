@@ -1,25 +1,19 @@
 /* Asks and acts for an operator. */
 #include "db/operator.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "db/address.h"
+#include "db/pipeline.h"
 
 static void finish(PGconn **conn)
 {
 	PQfinish(*conn);
 }
 
-static void clear(PGresult **result)
-{
-	PQclear(*result);
-}
-
 #define CONNECTION __attribute__((cleanup(finish))) PGconn *
-#define RESULT __attribute__((cleanup(clear))) PGresult *
 #define ADDRESS __attribute__((cleanup(address_destroy))) struct address
 
 /* The first line of what libpq says, which never holds a password; it does not say what is wrong with a certificate. */

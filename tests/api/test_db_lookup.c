@@ -56,7 +56,7 @@ Test(lookup, a_resolver_that_does_not_answer_costs_no_more_than_the_request_has)
 	cr_expect(database_noted(db, "no answer in time while looking up the server's name"));
 	/* the next one does not wait at all */
 	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	expect_no_child();
 	db_close(db);
 }

@@ -157,10 +157,10 @@ Test(db, what_it_did_is_counted)
 Test(db, opening_a_handle_connects_not_yet)
 {
 	struct db *db = database_make("db_lazy");
-	cr_expect_eq(db_connections(db), 0);
+	cr_expect_eq(db_counts(db).connections, 0);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	db_close(db);
 }
 
@@ -177,7 +177,7 @@ Test(db, statements_are_prepared_only_when_that_is_on)
 		cr_assert_eq(read_tasks(db), OUTCOME_OK);
 		run_in(name, "ALTER TABLE todo.task ALTER COLUMN description TYPE varchar(2000)");
 		cr_expect_eq(read_tasks(db), OUTCOME_OK);
-		cr_expect_eq(db_connections(db), prepare ? 2 : 1);
+		cr_expect_eq(db_counts(db).connections, prepare ? 2 : 1);
 		db_close(db);
 		free(url);
 	}
@@ -271,7 +271,7 @@ Test(db, a_dead_idle_connection_is_replaced_unseen)
 		cr_assert_eq(write_task(db), OUTCOME_OK, "round %d", i);
 		run_in("db_idle", "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
 	}
-	cr_expect_eq(db_connections(db), 3);
+	cr_expect_eq(db_counts(db).connections, 3);
 	cr_expect_not(database_noted(db, "broke"));
 	db_close(db);
 }
@@ -312,7 +312,7 @@ Test(db, a_read_that_breaks_is_tried_again)
 	pid_t child =
 	        meanwhile("db_read_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'", then);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 2);
+	cr_expect_eq(db_counts(db).connections, 2);
 	cr_expect(database_noted(db, "broke in LIST_CREATED_DESC, SQLSTATE 57P01"));
 	waitpid(child, NULL, 0);
 	PQfinish(blocker);
@@ -327,7 +327,7 @@ Test(db, a_read_that_breaks_twice_is_given_up)
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_CUT_REQUESTS);
 	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
-	cr_expect_eq(db_connections(db), 2);
+	cr_expect_eq(db_counts(db).connections, 2);
 	db_close(db);
 	relay_stop(relay);
 }
@@ -342,7 +342,7 @@ Test(db, a_write_terminated_while_it_waits_is_unknown)
 	pid_t child = meanwhile("db_write_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'",
 	                        "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
 	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	waitpid(child, NULL, 0);
 	PQfinish(blocker);
 	cr_expect_not(is_completed("db_write_broken"));
@@ -381,7 +381,7 @@ Test(db, a_read_whose_answer_is_lost_is_tried_again)
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 2);
+	cr_expect_eq(db_counts(db).connections, 2);
 	db_close(db);
 	relay_stop(relay);
 }
@@ -416,7 +416,7 @@ Test(db, a_database_that_is_away_is_not_hammered)
 	for (int i = 0; i < 100; i++)
 		cr_assert_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
 	/* Two, should the machine take a second for the hundred. */
-	cr_expect_leq(db_connections(db), 2);
+	cr_expect_leq(db_counts(db).connections, 2);
 	cr_expect(database_noted(db, "connecting failed while looking for the server"));
 	db_close(db);
 }
@@ -435,7 +435,7 @@ Test(db, a_slow_read_is_ended_by_the_server)
 	cr_expect(database_noted(db, "SQLSTATE 57014"));
 	PQclear(PQexec(blocker, "ROLLBACK"));
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	PQfinish(blocker);
 	db_close(db);
 	free(url);
@@ -469,7 +469,7 @@ Test(db, a_silent_server_is_a_timeout_for_a_read)
 	/* The answer, should it still come, must not meet the next request. */
 	atomic_store(&relay->order, RELAY_PASS);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 2);
+	cr_expect_eq(db_counts(db).connections, 2);
 	db_close(db);
 	relay_stop(relay);
 }
@@ -495,7 +495,7 @@ Test(db, a_server_that_never_greets_is_given_up)
 	atomic_store(&relay->order, RELAY_SWALLOW_REQUESTS);
 	/* Nothing was sent of the write, so its outcome is known. */
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	cr_expect_eq(db_counts(db).timeouts, 1);
 	cr_expect(database_noted(db, "no answer in time while logging in"));
 	db_close(db);
@@ -578,7 +578,7 @@ Test(db, each_sqlstate_has_its_outcome)
 		add_task(name);
 		make_trigger(name, "ROW", cases[i].sqlstate, cases[i].times);
 		cr_expect_eq(write_task(db), cases[i].outcome, "%s %d", cases[i].sqlstate, cases[i].times);
-		cr_expect_eq(db_connections(db), cases[i].connections, "%s", cases[i].sqlstate);
+		cr_expect_eq(db_counts(db).connections, cases[i].connections, "%s", cases[i].sqlstate);
 		struct buf notes = buf_make(8192);
 		db_take_notes(db, &notes);
 		snprintf(word, sizeof word, "TASK_COMPLETE, SQLSTATE %s\n", cases[i].sqlstate);
@@ -600,7 +600,7 @@ Test(db, a_refused_commit_is_no_success)
 	/* The connection is still in step. */
 	cr_expect_eq(write_task(db), OUTCOME_OK);
 	cr_expect(is_completed("db_commit"));
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	db_close(db);
 }
 
@@ -627,7 +627,7 @@ Test(db, a_failed_first_run_leaves_the_prepared_names_right)
 	make_trigger("db_prepare_failed", "ROW", "23514", 1);
 	cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
 	cr_expect_eq(write_task(db), OUTCOME_OK);
-	cr_expect_eq(db_connections(db), 1);
+	cr_expect_eq(db_counts(db).connections, 1);
 	db_close(db);
 }
 
@@ -739,7 +739,7 @@ Test(db, a_wrong_number_of_values_runs_nothing)
 	struct db *db = database_make("db_values");
 	DB_RESULT result = NULL;
 	cr_expect_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_GET, NULL, 0, &result), OUTCOME_INTERNAL);
-	cr_expect_eq(db_connections(db), 0);
+	cr_expect_eq(db_counts(db).connections, 0);
 	db_close(db);
 }
 
