@@ -1,6 +1,7 @@
 /* Makes, checks and uses one connection to the database. */
 #include "db/connection.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -67,15 +68,41 @@ static void on_notice(void *context, const PGresult *notice)
 		connection->ended = true;
 }
 
+/* CONNECTION_BAD is where an attempt stands that ended at once, as one on a Unix socket does. */
+static bool is_unreached(ConnStatusType status)
+{
+	return status == CONNECTION_BAD || status == CONNECTION_NEEDED || status == CONNECTION_STARTED;
+}
+
 static const char *stage_name(ConnStatusType status)
 {
-	if (status == CONNECTION_NEEDED || status == CONNECTION_STARTED)
+	if (is_unreached(status))
 		return "reaching the server";
 	if (status == CONNECTION_MADE || status == CONNECTION_SSL_STARTUP)
 		return "agreeing on TLS";
 	if (status == CONNECTION_AWAITING_RESPONSE || status == CONNECTION_AUTH_OK)
 		return "logging in";
-	return "looking for the server";
+	return "asking whether it is the server that target_session_attrs wants";
+}
+
+/* Why it was not reached, where the system has said so: libpq's own message names hosts and folders, which have no
+ * place in the log. */
+static const char *unreached_name(const PGconn *conn)
+{
+	static const struct {
+		int error;
+		const char *name;
+	} reasons[] = {
+	        {ENOENT, "reaching the server: its socket is not there"},
+	        {ECONNREFUSED, "reaching the server: nobody listens there"},
+	        {EACCES, "reaching the server: this user may not use its socket"},
+	        {ENETUNREACH, "reaching the server: no way leads there"},
+	        {EHOSTUNREACH, "reaching the server: no way leads there"},
+	};
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (strstr(PQerrorMessage(conn), strerror(reasons[i].error)))
+			return reasons[i].name;
+	return stage_name(CONNECTION_BAD);
 }
 
 /* The message ends in the SQLSTATE alone when the server refused, since
@@ -130,6 +157,8 @@ static bool open_known(struct connection *connection, const struct address *addr
 		}
 	}
 	*ret = (struct connection_fault){.stage = stage_name(stage), .late = end == PIPELINE_LATE};
+	if (conn && !ret->late && is_unreached(stage))
+		ret->stage = unreached_name(conn);
 	if (conn)
 		read_sqlstate(conn, ret->sqlstate);
 	PQfinish(conn);

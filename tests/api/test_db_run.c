@@ -285,6 +285,7 @@ Test(db, an_idle_connection_that_ended_without_a_word_takes_no_write)
 	relay_stop(relay);
 	/* Nothing was sent, so the outcome is known. */
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
+	cr_expect(database_noted(db, "connecting failed while reaching the server: nobody listens there\n"));
 	db_close(db);
 }
 
@@ -417,7 +418,7 @@ Test(db, a_database_that_is_away_is_not_hammered)
 		cr_assert_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
 	/* Two, should the machine take a second for the hundred. */
 	cr_expect_leq(db_counts(db).connections, 2);
-	cr_expect(database_noted(db, "connecting failed while looking for the server"));
+	cr_expect(database_noted(db, "connecting failed while reaching the server: its socket is not there\n"));
 	db_close(db);
 }
 
