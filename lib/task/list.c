@@ -36,16 +36,15 @@ static bool read_word(struct view value, const struct view *words, size_t count,
 static bool read_words(const struct query *query, struct task_list *list)
 {
 	static const struct view states[] = {VIEW("all"), VIEW("pending"), VIEW("completed")};
-	static const struct view priorities[] = {VIEW("low"), VIEW("medium"), VIEW("high")};
 	static const struct view orders[] = {VIEW("asc"), VIEW("desc")};
-	static const struct view counts[] = {VIEW("exact")};
 	size_t status = 0;
 	size_t sort = 0;
 	size_t order = 0;
-	size_t other = 0;
+	struct view priority = query->values[PARAMETER_PRIORITY];
+	struct view counted = query->values[PARAMETER_COUNT];
 	if (!read_word(query->values[PARAMETER_STATUS], states, 3, 0, &status) ||
-	    !read_word(query->values[PARAMETER_PRIORITY], priorities, 3, 0, &other) ||
-	    !read_word(query->values[PARAMETER_COUNT], counts, 1, 0, &other) ||
+	    (!view_is_absent(priority) && !task_is_priority(priority)) ||
+	    (!view_is_absent(counted) && !view_equal(counted, VIEW("exact"))) ||
 	    !read_word(query->values[PARAMETER_SORT], sort_names, SORT_COUNT, SORT_CREATED, &sort))
 		return false;
 	/* What was made or changed last is looked for first; the rest reads from its beginning. */
@@ -53,8 +52,8 @@ static bool read_words(const struct query *query, struct task_list *list)
 	if (!read_word(query->values[PARAMETER_ORDER], orders, 2, newest_first, &order))
 		return false;
 	list->status = status > 0 ? states[status] : ABSENT;
-	list->priority = query->values[PARAMETER_PRIORITY];
-	list->counted = !view_is_absent(query->values[PARAMETER_COUNT]);
+	list->priority = priority;
+	list->counted = !view_is_absent(counted);
 	list->sort = (enum task_sort)sort;
 	list->descending = order == 1;
 	return true;
@@ -120,7 +119,7 @@ static bool key_valid(enum task_sort sort, struct view key)
 	case SORT_TITLE:
 		return key.len > 0 && utf8_count(key) <= TASK_TITLE_MAX && !view_has_control(key);
 	case SORT_PRIORITY:
-		return view_equal(key, VIEW("low")) || view_equal(key, VIEW("medium")) || view_equal(key, VIEW("high"));
+		return task_is_priority(key);
 	case SORT_DUE_DATE:
 		if (key.len == 0)
 			return true;

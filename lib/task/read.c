@@ -1,7 +1,8 @@
 /* Reads a task out of a JSON body, strictly, and says what is wrong with it. */
+#include "task/task.h"
+
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "task/task.h"
 
 struct reading {
 	struct task_input input;
@@ -63,9 +64,8 @@ static void read_description(struct reading *reading, const cJSON *node)
 		refuse(reading, "The description has at most 1000 characters.", "string_too_long");
 	else if (has_foreign_control(description))
 		refuse(reading,
-		       "The description must not hold control characters other than tab and newline (U+000A; a "
-		       "carriage "
-		       "return is one).",
+		       "The description must not hold control characters other than tab and newline (U+000A; "
+		       "a carriage return is one).",
 		       "control_character");
 	else
 		reading->input.description = description;
@@ -82,8 +82,7 @@ static void read_completed(struct reading *reading, const cJSON *node)
 static void read_priority(struct reading *reading, const cJSON *node)
 {
 	struct view priority = json_text(node);
-	if (view_equal(priority, VIEW("low")) || view_equal(priority, VIEW("medium")) ||
-	    view_equal(priority, VIEW("high")))
+	if (task_is_priority(priority))
 		reading->input.priority = priority;
 	else
 		refuse(reading, "The priority must be low, medium or high.", "enum");

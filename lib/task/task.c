@@ -1,7 +1,12 @@
-/* Writes a task as JSON. */
+/* The words of a task's members, and its JSON. */
 #include "task/task.h"
 
 #include "base/clock.h"
+
+bool task_is_priority(struct view text)
+{
+	return view_equal(text, VIEW("low")) || view_equal(text, VIEW("medium")) || view_equal(text, VIEW("high"));
+}
 
 static void write_instant(struct buf *out, int64_t instant)
 {

@@ -61,6 +61,9 @@ struct task_patch {
 
 enum task_completion { TASK_PENDING, TASK_COMPLETED, TASK_TOGGLE };
 
+/* Is it low, medium or high? */
+bool task_is_priority(struct view text);
+
 /* Reads a whole task; absent optional members have their defaults. Strict: a
  * member that is unknown or the server's own is an error, and nothing is
  * converted. The title is trimmed; every other text is taken as it was sent. A
