@@ -1,4 +1,7 @@
 /* tasks.fcgi: a user's own tasks. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "app/app.h"
 #include "base/percent.h"
 #include "task/store.h"
@@ -53,10 +56,10 @@ static const struct etags *if_match(const struct exchange *x)
 	return view_is_absent(x->request.if_match) ? NULL : &x->etags;
 }
 
-/* A text that the answer's headers may keep. */
-static struct view keep(struct exchange *x, const char *text)
+/* A copy of the text that the answer's headers may keep; ABSENT: no memory. */
+static struct view keep(struct exchange *x, struct view text)
 {
-	return view_of(arena_string(&x->app->arena, view_of(text)));
+	return view_of(arena_string(&x->app->arena, text));
 }
 
 /* Answers with the one task that is in the body, or passes the failure on. */
@@ -64,7 +67,7 @@ static enum outcome answer_task(struct exchange *x, enum outcome outcome, const 
 {
 	struct view etag = ABSENT;
 	if (outcome == OUTCOME_OK || outcome == OUTCOME_PRECONDITION_FAILED) {
-		etag = keep(x, task->etag);
+		etag = keep(x, view_of(task->etag));
 		if (view_is_absent(etag))
 			return OUTCOME_INTERNAL;
 	}
@@ -95,9 +98,7 @@ static enum outcome answer_made(struct exchange *x, enum outcome outcome, const 
 		add_tasks_path(x, &text);
 		buf_add_char(&text, '/');
 		buf_add(&text, view_of(task->id));
-		struct view location = ABSENT;
-		if (buf_ok(&text))
-			location = view_of(arena_string(&x->app->arena, buf_view(&text)));
+		struct view location = buf_ok(&text) ? keep(x, buf_view(&text)) : ABSENT;
 		if (view_is_absent(location))
 			return OUTCOME_INTERNAL;
 		response_header(x->response, VIEW("Location"), location);
@@ -117,24 +118,21 @@ static enum outcome add_next(struct exchange *x, struct view cursor)
 	buf_add_char(&text, '?');
 	query_write(&text, &query);
 	BUF_LIT(&text, ">; rel=\"next\"");
-	char *link = buf_ok(&text) ? arena_string(&x->app->arena, buf_view(&text)) : NULL;
-	if (!link)
+	struct view link = buf_ok(&text) ? keep(x, buf_view(&text)) : ABSENT;
+	if (view_is_absent(link))
 		return OUTCOME_INTERNAL;
-	response_header(x->response, VIEW("Link"), view_of(link));
+	response_header(x->response, VIEW("Link"), link);
 	return OUTCOME_OK;
 }
 
 static enum outcome add_count(struct exchange *x, int64_t count)
 {
-	char *text = arena_alloc(&x->app->arena, 24);
-	if (!text || count < 0)
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, count);
+	struct view text = keep(x, view_of(number));
+	if (view_is_absent(text))
 		return OUTCOME_INTERNAL;
-	BUF number = buf_make(24);
-	buf_add_u64(&number, (uint64_t)count);
-	if (!buf_ok(&number))
-		return OUTCOME_INTERNAL;
-	memcpy(text, number.ptr, number.len);
-	response_header(x->response, VIEW("X-Total-Count"), (struct view){text, number.len});
+	response_header(x->response, VIEW("X-Total-Count"), text);
 	return OUTCOME_OK;
 }
 
