@@ -7,12 +7,13 @@
 #include "app/settings.h"
 #include "auth/jwk.h"
 #include "auth/keyset.h"
+#include "auth/secrets.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
 #include "ctl/ctl.h"
 #include "db/operator.h"
 
-enum { KEYS_MAX = KEYSET_MAX + 4, NOTES_MAX = 64 * 1024 };
+enum { KEYS_MAX = KEYSET_MAX + SECRETS_MAX, NOTES_MAX = 64 * 1024 };
 
 /* ---- who runs this ------------------------------------------------------ */
 
@@ -29,11 +30,9 @@ static void check_user(const struct config *config)
 	      user_name());
 	found(NOTE, "shared host",
 	      "whatever else runs as %s can read the settings%s%s. On a host that runs the programs of all its "
-	      "customers as "
-	      "one user (www-data, without suEXEC), those are all its customers. There, put no BETTER_AUTH_SECRET into "
-	      "the "
-	      "settings but JWKS_URL or JWKS_FILE, keep nothing else in that database, and better ask for a user of "
-	      "your own",
+	      "customers as one user (www-data, without suEXEC), those are all its customers. There, put no "
+	      "BETTER_AUTH_SECRET into the settings but JWKS_URL or JWKS_FILE, keep nothing else in that database, and "
+	      "better ask for a user of your own",
 	      user_name(),
 	      config->better_auth_secret.len > 0 ? ", sign tokens for every user with BETTER_AUTH_SECRET" : "",
 	      config->database_url.len + config->todo_database_url.len > 0 ? ", and open the database with its password"
@@ -70,7 +69,7 @@ static void tell_notes(struct view notes)
 static void check_keys(const struct config *config, struct keyring *keyring)
 {
 	static struct keyring_key keys[KEYS_MAX];
-	struct buf notes = buf_make(NOTES_MAX);
+	BUF notes = buf_make(NOTES_MAX);
 	bool ready = keyring_ready(keyring, clock_now());
 	size_t count = keyring_list(keyring, clock_now(), keys, KEYS_MAX);
 
@@ -86,7 +85,6 @@ static void check_keys(const struct config *config, struct keyring *keyring)
 	    !view_starts(view_of(keys[0].setting), VIEW("BETTER_AUTH")))
 		found(NOTE, "keys",
 		      "BETTER_AUTH_SECRET verifies no bearer token beside a key set, unless JWT_SHARED_SECRET=1");
-	buf_destroy(&notes);
 }
 
 /* ---- database ----------------------------------------------------------- */
@@ -112,8 +110,7 @@ static void check_role(struct db *db, const char *role)
 	if (outcome == OUTCOME_DATABASE_ROLE) {
 		found(BAD, "role",
 		      "%s could see every user's tasks (superuser, BYPASSRLS, owner, or member of one that is), or "
-		      "row-level "
-		      "security is not forced: nothing is served. Use the role todo_app in TODO_DATABASE_URL",
+		      "row-level security is not forced: nothing is served. Use the role todo_app in TODO_DATABASE_URL",
 		      role);
 		return;
 	}
@@ -156,7 +153,7 @@ static void check_clock(const struct config *config, const struct operator_facts
 static void check_database(const struct config *config, struct db *db)
 {
 	struct operator_facts facts;
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 
 	if (operator_read_facts(config, &facts, &error)) {
 		found(FINE, "database", "PostgreSQL %s at %s, %lld connections for %s", facts.version, facts.host,
@@ -167,7 +164,6 @@ static void check_database(const struct config *config, struct db *db)
 	} else {
 		found(BAD, "database", "%.*s", VIEW_ARGS(buf_view(&error)));
 	}
-	buf_destroy(&error);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -211,7 +207,7 @@ static void check_state_dir(int state_dir)
 
 static void check_parts(const struct config *config, int state_dir)
 {
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	struct parts parts;
 
 	if (parts_open(config, true, state_dir, INT64_MAX, &parts, &error)) {
@@ -221,13 +217,12 @@ static void check_parts(const struct config *config, int state_dir)
 	} else {
 		found(BAD, "settings", "%.*s", VIEW_ARGS(buf_view(&error)));
 	}
-	buf_destroy(&error);
 }
 
 int run_check(const struct command *command, int argc, char **argv)
 {
 	struct config config;
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	int state_dir = -1;
 
 	(void)argv;
@@ -247,6 +242,5 @@ int run_check(const struct command *command, int argc, char **argv)
 			found(BAD, "STATE_DIR", "%.*s", VIEW_ARGS(buf_view(&error)));
 		}
 	}
-	buf_destroy(&error);
 	return found_status();
 }

@@ -18,6 +18,15 @@ int refuse_usage(const struct command *command, const char *text)
 	return EXIT_USAGE;
 }
 
+int refuse_line(const struct command *command, struct buf *line)
+{
+	buf_add_char(line, '\0');
+	if (!buf_ok(line))
+		return refuse(command, "no memory");
+	make_plain(line->ptr);
+	return refuse(command, line->ptr);
+}
+
 bool read_settings(struct config *ret, struct buf *error)
 {
 	struct config_source source = {environ, view_of(getenv("DOCUMENT_ROOT"))};
@@ -27,12 +36,11 @@ bool read_settings(struct config *ret, struct buf *error)
 
 bool load_settings(const struct command *command, struct config *ret)
 {
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	bool loaded = read_settings(ret, &error);
 
 	if (!loaded)
-		fprintf(stderr, "todoctl %s: %.*s\n", command->name, VIEW_ARGS(buf_view(&error)));
-	buf_destroy(&error);
+		(void)refuse_line(command, &error);
 	return loaded;
 }
 

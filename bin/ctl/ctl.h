@@ -21,6 +21,9 @@ struct command {
 int refuse(const struct command *command, const char *text);
 int refuse_usage(const struct command *command, const char *text);
 
+/* The same of a line that something else has written, made plain. */
+int refuse_line(const struct command *command, struct buf *line);
+
 /* The settings of the programs; on failure the line that says why is in `error`. */
 CHECKED bool read_settings(struct config *ret, struct buf *error);
 

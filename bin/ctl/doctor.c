@@ -84,8 +84,7 @@ static void explain_stranger(const struct reply *reply)
 	default:
 		found(BAD, "programs",
 		      "the web server answers %d by itself: it can't start the program or gets no answer. Its error "
-		      "log says why; "
-		      "todoctl check, run as its user, says more",
+		      "log says why; todoctl check, run as its user, says more",
 		      reply->status);
 	}
 }
@@ -106,8 +105,7 @@ static bool check_presence(const struct patient *patient)
 	if (reply.status != 200) {
 		found(BAD, "prefix",
 		      "the programs answer, and know no /health under this path: set BASE_PATH to the path of this "
-		      "URL, or call "
-		      "doctor with the address that BASE_PATH is meant for");
+		      "URL, or call doctor with the address that BASE_PATH is meant for");
 		return false;
 	}
 	found(FINE, "programs", "answer at %.*s", VIEW_ARGS(patient->url));
@@ -157,8 +155,7 @@ static void check_authorization(const struct patient *patient)
 	else
 		found(BAD, "Authorization",
 		      "is stripped: the programs see no token, so everybody is answered 401. Apache: CGIPassAuth On, "
-		      "in the "
-		      "folder of the programs or its .htaccess");
+		      "in the folder of the programs or its .htaccess");
 }
 
 /* The program judges the token first and reads the body to its end in any case. */
@@ -189,8 +186,7 @@ static void check_slash(const struct patient *patient)
 	if (!fault && !is_ours(&reply))
 		found(NOTE, "paths",
 		      "the web server answers %d to an encoded slash by itself; AllowEncodedSlashes NoDecode lets "
-		      "Apache "
-		      "pass it on, and the 404 be JSON",
+		      "Apache pass it on, and the 404 be JSON",
 		      reply.status);
 }
 
@@ -320,7 +316,7 @@ static void explain_token(const struct patient *patient, enum jwt_error error, c
 
 static void judge_token(const struct patient *patient, int state_dir)
 {
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	struct parts parts = {0};
 	struct claims claims;
 	struct arena arena;
@@ -336,7 +332,6 @@ static void judge_token(const struct patient *patient, int state_dir)
 		found(BAD, "settings", "%.*s", VIEW_ARGS(buf_view(&error)));
 	}
 	arena_destroy(&arena);
-	buf_destroy(&error);
 }
 
 static void send_token(const struct patient *patient)
@@ -388,7 +383,7 @@ static uint64_t count_processes(void)
 static void check_connections(const struct patient *patient)
 {
 	struct operator_facts facts;
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	uint64_t processes = patient->has_processes ? patient->processes : count_processes();
 
 	if (patient->config.database_url.len + patient->config.todo_database_url.len == 0)
@@ -400,14 +395,12 @@ static void check_connections(const struct patient *patient)
 	else if ((int64_t)processes > facts.connections)
 		found(BAD, "connections",
 		      "%llu processes hold a connection each, and the database lets %s have %lld: start fewer "
-		      "(WORKERS, "
-		      "FcgidMaxProcesses), raise max_connections, or put PgBouncer between",
+		      "(WORKERS, FcgidMaxProcesses), raise max_connections, or put PgBouncer between",
 		      (unsigned long long)processes, facts.role, (long long)facts.connections);
 	else
 		found(FINE, "connections",
 		      "%llu processes hold one each, and the database lets %s have %lld; %lld are given out now",
 		      (unsigned long long)processes, facts.role, (long long)facts.connections, (long long)facts.in_use);
-	buf_destroy(&error);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -454,7 +447,7 @@ static const char *read_arguments(int argc, char **argv, struct patient *patient
 
 static void examine_settings(struct patient *patient)
 {
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	int state_dir = -1;
 
 	patient->has_config = read_settings(&patient->config, &error);
@@ -469,7 +462,6 @@ static void examine_settings(struct patient *patient)
 		}
 		check_connections(patient);
 	}
-	buf_destroy(&error);
 }
 
 int run_doctor(const struct command *command, int argc, char **argv)

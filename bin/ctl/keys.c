@@ -3,11 +3,12 @@
 
 #include "app/parts.h"
 #include "auth/keyset.h"
+#include "auth/secrets.h"
 #include "base/clock.h"
 #include "base/state_dir.h"
 #include "ctl/ctl.h"
 
-enum { KEYS_MAX = KEYSET_MAX + 4, NOTES_MAX = 64 * 1024 };
+enum { KEYS_MAX = KEYSET_MAX + SECRETS_MAX, NOTES_MAX = 64 * 1024 };
 
 static void print_key(const struct keyring_key *key)
 {
@@ -26,7 +27,7 @@ static void print_key(const struct keyring_key *key)
 static int list(const struct config *config, int state_dir, struct buf *error)
 {
 	static struct keyring_key keys[KEYS_MAX];
-	struct buf notes = buf_make(NOTES_MAX);
+	BUF notes = buf_make(NOTES_MAX);
 	struct parts parts;
 
 	if (!parts_open(config, false, state_dir, INT64_MAX, &parts, error))
@@ -41,14 +42,13 @@ static int list(const struct config *config, int state_dir, struct buf *error)
 		BUF_LIT(error,
 		        "there is no key: every request with a token is answered 503; the programs' log says why");
 	parts_close(&parts);
-	buf_destroy(&notes);
 	return count > 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int run_keys(const struct command *command, int argc, char **argv)
 {
 	struct config config;
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	int state_dir = -1;
 	int status = EXIT_FAILURE;
 
@@ -62,7 +62,6 @@ int run_keys(const struct command *command, int argc, char **argv)
 		close(state_dir);
 	}
 	if (error.len > 0)
-		fprintf(stderr, "todoctl %s: %.*s\n", command->name, VIEW_ARGS(buf_view(&error)));
-	buf_destroy(&error);
+		status = refuse_line(command, &error);
 	return status;
 }

@@ -36,7 +36,7 @@ int run_metrics(const struct command *command, int argc, char **argv)
 {
 	struct config config;
 	struct buf text = buf_make(METRICS_TEXT_MAX);
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	int state_dir = -1;
 	int status;
 
@@ -49,12 +49,10 @@ int run_metrics(const struct command *command, int argc, char **argv)
 	    machine_write_metrics(state_dir, &text, &error)) {
 		status = print(command, &text);
 	} else {
-		buf_add_char(&error, '\0');
-		status = refuse(command, error.ptr);
+		status = refuse_line(command, &error);
 		buf_destroy(&text);
 	}
 	if (state_dir >= 0)
 		close(state_dir);
-	buf_destroy(&error);
 	return status;
 }

@@ -19,16 +19,6 @@ static bool is_user(struct view user)
 	return user.len > 0 && user.len <= CLAIMS_SUBJECT_MAX && utf8_valid(user) && !view_has_control(user);
 }
 
-static int refuse_text(const struct command *command, struct buf *error)
-{
-	buf_add_char(error, '\0');
-	if (buf_ok(error))
-		make_plain(error->ptr);
-	int status = refuse(command, buf_ok(error) ? error->ptr : "no memory");
-	buf_destroy(error);
-	return status;
-}
-
 static int refuse_outcome(const struct command *command, enum outcome outcome)
 {
 	fprintf(stderr, "todoctl %s: %.*s: %.*s\n", command->name, VIEW_ARGS(outcome_row(outcome)->code),
@@ -41,8 +31,8 @@ static int refuse_outcome(const struct command *command, enum outcome outcome)
 int run_revoke(const struct command *command, int argc, char **argv)
 {
 	struct config config;
-	struct buf instant = buf_make(ERROR_MAX);
-	struct buf error = buf_make(ERROR_MAX);
+	BUF instant = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	const char *owner_url = getenv("OWNER_DATABASE_URL");
 
 	if (argc != 2 || !is_user(view_of(argv[1])))
@@ -52,15 +42,11 @@ int run_revoke(const struct command *command, int argc, char **argv)
 	if (!owner_url || !*owner_url)
 		return refuse(command,
 		              "set OWNER_DATABASE_URL in the environment: the programs' own role may not revoke");
-	if (!operator_revoke(&config, view_of(owner_url), argv[1], &instant, &error)) {
-		buf_destroy(&instant);
-		return refuse_text(command, &error);
-	}
-	buf_destroy(&error);
+	if (!operator_revoke(&config, view_of(owner_url), argv[1], &instant, &error))
+		return refuse_line(command, &error);
 	printf("tokens of that user issued up to %.*s count no more\n", VIEW_ARGS(buf_view(&instant)));
 	if (!config.jwt_revocation)
 		fputs("todoctl revoke: JWT_REVOCATION is off here: programs with these settings do not look\n", stderr);
-	buf_destroy(&instant);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -142,17 +128,11 @@ static int export(const struct command *command, struct account *account)
 int run_export(const struct command *command, int argc, char **argv)
 {
 	struct account account;
-	struct buf error = buf_make(ERROR_MAX);
-	int status;
+	BUF error = buf_make(ERROR_MAX);
 
 	if (argc != 2 || !is_user(view_of(argv[1])))
 		return refuse_usage(command, "one user's id is needed");
-	if (!open_account(argv[1], &account, &error)) {
-		status = refuse_text(command, &error);
-	} else {
-		buf_destroy(&error);
-		status = export(command, &account);
-	}
+	int status = open_account(argv[1], &account, &error) ? export(command, &account) : refuse_line(command, &error);
 	close_account(&account);
 	return status;
 }
@@ -173,19 +153,13 @@ static int erase(const struct command *command, struct account *account)
 int run_erase(const struct command *command, int argc, char **argv)
 {
 	struct account account;
-	struct buf error = buf_make(ERROR_MAX);
-	int status;
+	BUF error = buf_make(ERROR_MAX);
 
 	if (argc != 4 || !is_user(view_of(argv[1])) || strcmp(argv[2], "--confirm") != 0)
 		return refuse_usage(command, "a user's id is needed, and the same once more behind --confirm");
 	if (strcmp(argv[1], argv[3]) != 0)
 		return refuse_usage(command, "--confirm names another user");
-	if (!open_account(argv[1], &account, &error)) {
-		status = refuse_text(command, &error);
-	} else {
-		buf_destroy(&error);
-		status = erase(command, &account);
-	}
+	int status = open_account(argv[1], &account, &error) ? erase(command, &account) : refuse_line(command, &error);
 	close_account(&account);
 	return status;
 }

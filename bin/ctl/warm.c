@@ -93,7 +93,7 @@ int run_warm(const struct command *command, int argc, char **argv)
 	                {"tasks", "/api/warm/tasks"},
 	                {"account", "/api/warm/export"}};
 	struct oven oven = {.processes = PROCESSES_DEFAULT};
-	struct buf error = buf_make(ERROR_MAX);
+	BUF error = buf_make(ERROR_MAX);
 	struct machine *machine = NULL;
 	struct config config;
 	int state_dir = -1;
@@ -111,12 +111,10 @@ int run_warm(const struct command *command, int argc, char **argv)
 			warm(&oven, machine_hold(machine), programs[i].program, programs[i].path);
 		status = found_status();
 	} else {
-		buf_add_char(&error, '\0');
-		status = refuse(command, error.ptr);
+		status = refuse_line(command, &error);
 	}
 	machine_close(machine);
 	if (state_dir >= 0)
 		close(state_dir);
-	buf_destroy(&error);
 	return status;
 }
