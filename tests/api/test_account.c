@@ -282,8 +282,7 @@ Test(account, export_survives_a_database_that_restarts_between)
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
 	postgres_run("postgres", database,
 	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = "
-	             "current_database()");
+	             "datname = current_database()");
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
 }
 
@@ -305,8 +304,7 @@ Test(account, export_that_breaks_on_the_way_starts_anew)
 	postgres_wait_for("postgres", database, BACKEND "wait_event = 'ClientWrite'");
 	postgres_run("postgres", database,
 	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = "
-	             "current_database()");
+	             "datname = current_database()");
 	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
@@ -449,8 +447,7 @@ Test(account, erase_that_breaks_on_the_way_is_unknown)
 	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
 	postgres_run("postgres", database,
 	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = "
-	             "current_database()");
+	             "datname = current_database()");
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
 	PQfinish(blocker);
