@@ -4,7 +4,7 @@
 // each one of ours that may be repeated with Retry-After. At the end nothing acknowledged is lost, and nothing was done twice.
 //
 //   node tests/cluster/cluster.mjs [--seed N] [--clients N] [--users N]
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ import { Faults } from "../torture/faults.mjs";
 import { ISSUER, Key } from "../torture/keys.mjs";
 import { User, Violation } from "../torture/model.mjs";
 import { makeRandom } from "../torture/random.mjs";
+import { pause, run, say } from "../torture/run.mjs";
 import { Stack } from "../torture/stack.mjs";
 import { verify } from "../torture/verify.mjs";
 
@@ -33,9 +34,6 @@ const { values: options } = parseArgs({
 });
 const seed = Number(options.seed);
 const random = makeRandom(seed);
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const begun = performance.now();
-const say = (text) => console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)}  ${text}`);
 
 const key = new Key("cluster");
 const stranger = new Key("cluster");
@@ -199,34 +197,10 @@ async function main() {
   await expectApology();
 }
 
-// The last lines of each program's log that tell of more than a request.
-function logsShow() {
-  for (const name of readdirSync(stack.values.LOG_DIR)) {
-    const lines = readFileSync(`${stack.values.LOG_DIR}/${name}`, "utf8").split("\n").filter((line) => line && !line.includes('"route"'));
-    if (lines.length) console.error(`${name}:\n${lines.slice(-12).map((line) => `    ${line}\n`).join("")}`);
-  }
-}
-
-async function end() {
+async function end(failed) {
+  stop = true;
   for (const client of clients) client.close();
-  const strays = () => stack.strays().map(({ pid }) => pid);
-  await stack.run("down");
-  if (stack.values && strays().length) throw new Violation(`processes are left: ${strays().join(" ")}`);
+  await stack.end(failed).finally(() => rmSync(folder, { recursive: true }));
 }
 
-let status = 0;
-const report = (error) => {
-  status = 1;
-  console.error(error instanceof Violation ? `VIOLATION ${error.message}` : error);
-};
-const interrupted = new Promise((_, reject) => {
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => reject(new Error(name)));
-  setTimeout(() => reject(new Error(`not done after ${LIMIT} s`)), LIMIT * 1000).unref();
-});
-await Promise.race([main(), interrupted]).catch(report);
-stop = true;
-if (status && stack.values) logsShow();
-await end().catch(report);
-rmSync(folder, { recursive: true });
-say(status ? `FAILED; again with --seed ${seed}` : "clean");
-process.exit(status);
+await run(main, end, { limit: LIMIT, again: `SEED=${seed}` });

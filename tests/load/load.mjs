@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ISSUER, Key } from "../torture/keys.mjs";
+import { run } from "../torture/run.mjs";
 import { Stack } from "../torture/stack.mjs";
 
 const USERS = 10_000, TASKS = 20;
@@ -65,16 +66,4 @@ async function main() {
   if (connect + read + write + timeout + status > 0) throw new Error(`errors: ${JSON.stringify({ connect, read, write, timeout, status })}`);
 }
 
-let status = 0;
-const report = (error) => {
-  status = 1;
-  console.error(error);
-};
-const interrupted = new Promise((_, reject) => {
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => reject(new Error(name)));
-});
-await Promise.race([main(), interrupted]).catch(report);
-if (status && stack.values) console.error(stack.trouble().join("\n"));
-await stack.run("down").catch(report);
-rmSync(folder, { recursive: true });
-process.exit(status);
+await run(main, (failed) => stack.end(failed).finally(() => rmSync(folder, { recursive: true })));

@@ -2,6 +2,7 @@
 //
 // Each fault is open from before it is done until its traces are gone, and a request that overlaps it may end in one of the
 // ways its row names; with no fault open every answer is one that the contract gives a healthy service.
+import { pause } from "./run.mjs";
 
 // Ways to end, other than well: `cut`, no whole answer; `server 5xx`, the web server answered by itself; otherwise status
 // and code of a problem of ours.
@@ -35,8 +36,6 @@ export const TABLE = {
   web_killed: { ways: RESPONDER_GONE, trace: 3 },
   primary_killed: { ways: DATABASE_AWAY, trace: 3 },
 };
-
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Faults {
   open = []; // { name, from, to }: `to` Infinity while it lasts

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Violation } from "./model.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 // What a responder may gain, in KiB: libpq and the answer's buffer keep the room that the longest answer took, here some 30
@@ -133,9 +134,20 @@ export class Stack {
     }
   }
 
-  // The last lines of the web server's log that tell of more than a request.
+  // The last lines of each log that tell of more than a request.
   trouble() {
-    return read(`${this.values.LOG_DIR}/web.log`).split("\n").filter((line) => line && !line.includes('"route"')).slice(-20);
+    return readdirSync(this.values.LOG_DIR).map((name) => {
+      const lines = read(`${this.values.LOG_DIR}/${name}`).split("\n").filter((line) => line && !line.includes('"route"'));
+      return lines.length ? `${name}:\n${lines.slice(-12).map((line) => `    ${line}\n`).join("")}` : "";
+    }).join("");
+  }
+
+  // Brings it down; before that it tells what the logs say, where something has `failed`. Nothing of it may be left.
+  async end(failed) {
+    if (failed && this.values) console.error(this.trouble());
+    await this.run("down");
+    const left = this.values ? this.strays().map(({ pid }) => pid) : [];
+    if (left.length) throw new Violation(`processes are left: ${left.join(" ")}`);
   }
 
   // Answers of psql as the superuser, a row a line.

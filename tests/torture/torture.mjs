@@ -9,6 +9,7 @@ import { Faults } from "./faults.mjs";
 import { Key, KeyServer, ISSUER } from "./keys.mjs";
 import { User, Violation } from "./model.mjs";
 import { makeRandom } from "./random.mjs";
+import { pause, run, say } from "./run.mjs";
 import { Stack } from "./stack.mjs";
 import { verify } from "./verify.mjs";
 
@@ -30,9 +31,6 @@ const { values: options } = parseArgs({
 });
 const seed = Number(options.seed);
 const random = makeRandom(seed);
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const begun = performance.now();
-const say = (text) => console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)}  ${text}`);
 
 // ---- keys ----
 
@@ -186,25 +184,11 @@ async function main() {
   if (found.length) throw new Violation(found.join("\n"));
 }
 
-async function end() {
+async function end(failed) {
+  stop = true;
   for (const client of clients) client.close();
   await keys.server.kill();
-  const strays = () => stack.strays().map(({ pid }) => pid);
-  await stack.run("down");
-  if (stack.values && strays().length) throw new Violation(`processes are left: ${strays().join(" ")}`);
+  await stack.end(failed);
 }
 
-let status = 0;
-const report = (error) => {
-  status = 1;
-  console.error(error instanceof Violation ? `VIOLATION ${error.message}` : error);
-};
-const interrupted = new Promise((_, reject) => {
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => reject(new Error(name)));
-});
-await Promise.race([main(), interrupted]).catch(report);
-stop = true;
-if (status && stack.values) console.error(stack.trouble().join("\n"));
-await end().catch(report);
-say(status ? `FAILED; again with SEED=${seed}` : "clean");
-process.exit(status);
+await run(main, end, { again: `SEED=${seed}` });
