@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64url.h"
+
 static struct arena arena;
 
 void fuzz_find(const char *condition, const char *file, int line)
@@ -42,6 +44,12 @@ char *fuzz_string(struct view text)
 		memcpy(copy, text.ptr, len);
 	copy[len] = '\0';
 	return copy;
+}
+
+struct view fuzz_base64url(struct view bytes)
+{
+	char *text = fuzz_alloc(BASE64URL_ENCODED(bytes.len));
+	return (struct view){text, base64url_encode((const unsigned char *)bytes.ptr, bytes.len, text)};
 }
 
 struct view fuzz_join(struct view a, struct view b)

@@ -31,6 +31,9 @@ struct view fuzz_copy(struct view text);
 /* A copy with a NUL, cut at the first one that the text holds. */
 char *fuzz_string(struct view text);
 
+/* Its base64url. */
+struct view fuzz_base64url(struct view bytes);
+
 /* The two texts as one. */
 struct view fuzz_join(struct view a, struct view b);
 

@@ -2,7 +2,6 @@
  *
  * The first byte chooses sort and order, and whether the rest is the cursor itself or
  * what it is the base64url of; "@" in that stands for the filter, which is a hash. */
-#include "base/base64url.h"
 #include "base/clock.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/second.h"
@@ -10,12 +9,6 @@
 
 static const struct view sorts[] = {VIEW("created"), VIEW("updated"), VIEW("title"), VIEW("due_date"),
                                     VIEW("priority")};
-
-static struct view encode(struct view bytes)
-{
-	char *text = fuzz_alloc(BASE64URL_ENCODED(bytes.len));
-	return (struct view){text, base64url_encode((const unsigned char *)bytes.ptr, bytes.len, text)};
-}
 
 /* The hash of a list that is filtered by nothing, as a cursor of ours has it. */
 static struct view filter(void)
@@ -58,7 +51,7 @@ void fuzz_one(struct view input)
 {
 	unsigned choice = input.len > 0 ? (unsigned char)input.ptr[0] : 0;
 	struct view rest = view_from(input, input.len > 0);
-	struct view cursor = choice & 32 ? encode(with_filter(rest)) : rest;
+	struct view cursor = choice & 32 ? fuzz_base64url(with_filter(rest)) : rest;
 	struct query query = {0};
 	struct task_list list;
 	query.values[PARAMETER_SORT] = sorts[(choice & 15) % SORT_COUNT];

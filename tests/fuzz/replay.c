@@ -72,52 +72,42 @@ static void escape(FILE *file)
 	putchar('\n');
 }
 
-/* The next input, in memory of getline's. False: there is none. */
-static bool next(FILE *corpus, char **line, size_t *room, size_t *number, size_t *ret_len)
+/* Calls `take` for each input, with the number of its line. */
+static void each_input(const char *path, void (*take)(void *context, size_t number, struct view input), void *context)
 {
-	for (ssize_t got; (got = getline(line, room, corpus)) >= 0;) {
+	FILE *corpus = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0, number = 0;
+	if (!corpus)
+		die(path);
+	for (ssize_t got; (got = getline(&line, &room, corpus)) >= 0;) {
 		size_t len = (size_t)got;
-		(*number)++;
-		if (len > 0 && (*line)[len - 1] == '\n')
+		number++;
+		if (len > 0 && line[len - 1] == '\n')
 			len--;
-		if (len == 0 || (len >= 2 && memcmp(*line, "# ", 2) == 0))
-			continue;
-		*ret_len = unescape(*line, len);
-		return true;
+		if (len > 0 && !view_starts((struct view){line, len}, VIEW("# ")))
+			take(context, number, (struct view){line, unescape(line, len)});
 	}
-	return false;
+	free(line);
+	fclose(corpus);
 }
 
 /* ---- replaying ---- */
 
-static void run(const char *bytes, size_t len)
+/* Those behind the line of the progress: the others have been replayed. */
+static void replay_one(void *context, size_t number, struct view input)
 {
-	uint8_t *exact = malloc(len > 0 ? len : 1);
+	struct progress *progress = context;
+	if (number <= progress->line)
+		return;
+	progress->line = number;
+	progress->inputs++;
+	uint8_t *exact = malloc(input.len > 0 ? input.len : 1);
 	if (!exact)
 		die("memory");
-	memcpy(exact, bytes, len);
-	(void)LLVMFuzzerTestOneInput(exact, len);
+	memcpy(exact, input.ptr, input.len);
+	(void)LLVMFuzzerTestOneInput(exact, input.len);
 	free(exact);
-}
-
-/* Replays what stands behind the line of *progress. Returns at the end. */
-static void replay_rest(const char *path, struct progress *progress)
-{
-	FILE *corpus = fopen(path, "r");
-	char *line = NULL;
-	size_t room = 0, number = 0, len = 0;
-	if (!corpus)
-		die(path);
-	while (next(corpus, &line, &room, &number, &len)) {
-		if (number <= progress->line)
-			continue;
-		progress->line = number;
-		progress->inputs++;
-		run(line, len);
-	}
-	progress->done = true;
-	free(line);
-	fclose(corpus);
 }
 
 static int replay(const char *path)
@@ -134,7 +124,8 @@ static int replay(const char *path)
 		if (child < 0)
 			die("fork");
 		if (child == 0) {
-			replay_rest(path, progress);
+			each_input(path, replay_one, progress);
+			progress->done = true;
 			/* By way of exit, so that the leak sanitizer is asked. */
 			exit(EXIT_SUCCESS);
 		}
@@ -155,22 +146,14 @@ static int replay(const char *path)
 
 /* ---- files of their own ---- */
 
-static void unpack(const char *path, const char *folder)
+static void unpack_one(void *context, size_t number, struct view input)
 {
-	FILE *corpus = fopen(path, "r");
-	char *line = NULL;
-	size_t room = 0, number = 0, len = 0;
-	if (!corpus)
-		die(path);
-	while (next(corpus, &line, &room, &number, &len)) {
-		char name[PATH_SIZE];
-		snprintf(name, sizeof name, "%s/line-%04zu", folder, number);
-		FILE *file = fopen(name, "w");
-		if (!file || fwrite(line, 1, len, file) != len || fclose(file) != 0)
-			die(name);
-	}
-	free(line);
-	fclose(corpus);
+	const char *folder = context;
+	char name[PATH_SIZE];
+	snprintf(name, sizeof name, "%s/line-%04zu", folder, number);
+	FILE *file = fopen(name, "w");
+	if (!file || fwrite(input.ptr, 1, input.len, file) != input.len || fclose(file) != 0)
+		die(name);
 }
 
 static int is_file(const struct dirent *entry)
@@ -207,7 +190,7 @@ int main(int count, char **arguments)
 		return EXIT_FAILURE;
 	snprintf(path, sizeof path, "tests/fuzz/corpus/%s.txt", name + prefix.len);
 	if (count == 3 && strcmp(arguments[1], "--unpack") == 0)
-		unpack(path, arguments[2]);
+		each_input(path, unpack_one, arguments[2]);
 	else if (count == 3 && strcmp(arguments[1], "--pack") == 0)
 		pack(arguments[2]);
 	else

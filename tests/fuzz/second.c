@@ -52,6 +52,16 @@ bool second_utf8(struct view text)
 	return good;
 }
 
+size_t second_count(struct view text)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < text.len; count++) {
+		unsigned char first = (unsigned char)text.ptr[i];
+		i += first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	}
+	return count;
+}
+
 struct view second_text(json_t *node)
 {
 	return json_is_string(node) ? (struct view){json_string_value(node), json_string_length(node)} : ABSENT;

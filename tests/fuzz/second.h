@@ -18,6 +18,9 @@ bool second_json_equal(const cJSON *ours, json_t *theirs);
 /* Is it UTF-8 to Jansson? */
 bool second_utf8(struct view text);
 
+/* The characters of valid UTF-8, by the lengths that their first bytes announce (RFC 3629 §3). */
+size_t second_count(struct view text);
+
 /* Jansson's string; ABSENT: it is none. */
 struct view second_text(json_t *node);
 

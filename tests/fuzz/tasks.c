@@ -8,10 +8,7 @@
 /* Valid UTF-8 of so many characters. */
 static bool has_length(struct view text, size_t least, size_t most)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < text.len; i++)
-		count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-	return second_utf8(text) && count >= least && count <= most;
+	return second_utf8(text) && second_count(text) >= least && second_count(text) <= most;
 }
 
 static bool has_control(struct view text, const char *but)
