@@ -199,17 +199,15 @@ Test(account, export_is_of_one_snapshot)
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", TASKS, 500);
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	struct ask ask = export_of("anna");
 	int fd = account_begin(account, &ask);
-#define BACKEND \
-	"SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database() AND "
-	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
+#define WRITES_TO_ITS_CLIENT "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event = 'ClientWrite'"
+	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
 	PQclear(PQexec(blocker, "COMMIT"));
 	PQfinish(blocker);
-	postgres_wait_for("postgres", database, BACKEND "wait_event = 'ClientWrite'");
+	postgres_wait_for("postgres", database, WRITES_TO_ITS_CLIENT);
 	postgres_run("postgres", database, "DELETE FROM todo.task");
 	account_fill(database, "anna", 7, 10);
 	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
@@ -280,9 +278,7 @@ Test(account, export_survives_a_database_that_restarts_between)
 	struct responder *account = start(&database);
 	account_fill(database, "anna", 200, 500);
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
-	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = current_database()");
+	postgres_run("postgres", database, POSTGRES_TERMINATE);
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 200);
 }
 
@@ -293,18 +289,15 @@ Test(account, export_that_breaks_on_the_way_starts_anew)
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", TASKS, 500);
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	struct ask ask = export_of("anna");
 	int fd = account_begin(account, &ask);
-	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
+	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
 	PQclear(PQexec(blocker, "COMMIT"));
 	PQfinish(blocker);
-	postgres_wait_for("postgres", database, BACKEND "wait_event = 'ClientWrite'");
-	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = current_database()");
+	postgres_wait_for("postgres", database, WRITES_TO_ITS_CLIENT);
+	postgres_run("postgres", database, POSTGRES_TERMINATE);
 	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
@@ -440,14 +433,11 @@ Test(account, erase_that_breaks_on_the_way_is_unknown)
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", 1, 10);
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
 	struct ask ask = account_erase("anna", api_token("anna"));
 	int fd = account_begin(account, &ask);
-	postgres_wait_for("postgres", database, BACKEND "wait_event_type = 'Lock'");
-	postgres_run("postgres", database,
-	             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app' AND "
-	             "datname = current_database()");
+	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
+	postgres_run("postgres", database, POSTGRES_TERMINATE);
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
 	PQfinish(blocker);

@@ -20,9 +20,6 @@ TestSuite(db, .fini = leaks_check, .timeout = 120);
 
 enum { LINE = 400 };
 
-/* The one backend of the handle under test. */
-#define BACKENDS "FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()"
-
 static void run_in(const char *database, const char *sql)
 {
 	postgres_run("postgres", database, sql);
@@ -68,18 +65,6 @@ static struct db *open_through(const struct relay *relay, const char *database, 
 	struct db *db = open_at(url, timeout);
 	free(url);
 	return db;
-}
-
-/* Runs `then` in a process of its own as soon as `when` is true. */
-static pid_t meanwhile(const char *database, const char *when, const char *then)
-{
-	pid_t child = fork();
-	if (child == 0) {
-		postgres_wait_for("postgres", database, when);
-		run_in(database, then);
-		_exit(0);
-	}
-	return child;
 }
 
 /* ---- round trips ---- */
@@ -269,7 +254,7 @@ Test(db, a_dead_idle_connection_is_replaced_unseen)
 	add_task("db_idle");
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(write_task(db), OUTCOME_OK, "round %d", i);
-		run_in("db_idle", "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+		run_in("db_idle", POSTGRES_TERMINATE);
 	}
 	cr_expect_eq(db_counts(db).connections, 3);
 	cr_expect_not(database_noted(db, "broke"));
@@ -293,7 +278,7 @@ Test(db, a_prepared_statement_is_prepared_again_on_a_new_connection)
 {
 	struct db *db = database_make("db_prepared_again");
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	run_in("db_prepared_again", "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+	run_in("db_prepared_again", POSTGRES_TERMINATE);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	db_close(db);
 }
@@ -302,16 +287,12 @@ Test(db, a_read_that_breaks_is_tried_again)
 {
 	struct db *db = database_make("db_read_broken");
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	PGconn *blocker = postgres_connect("postgres", "db_read_broken");
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold("db_read_broken", "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	/* The second try would wait for the lock as well, so it goes with the first one's backend. */
 	char then[LINE];
-	snprintf(then, sizeof then,
-	         "SELECT pg_terminate_backend(pid, 10000) " BACKENDS ";"
-	         "SELECT pg_terminate_backend(%d, 10000)",
+	snprintf(then, sizeof then, POSTGRES_TERMINATE "; SELECT pg_terminate_backend(%d, 10000)",
 	         PQbackendPID(blocker));
-	pid_t child =
-	        meanwhile("db_read_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'", then);
+	pid_t child = postgres_meanwhile("db_read_broken", POSTGRES_LOCK_AWAITED, then);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	cr_expect_eq(db_counts(db).connections, 2);
 	cr_expect(database_noted(db, "broke in LIST_CREATED_DESC, SQLSTATE 57P01"));
@@ -338,10 +319,8 @@ Test(db, a_write_terminated_while_it_waits_is_unknown)
 	struct db *db = database_make("db_write_broken");
 	add_task("db_write_broken");
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	PGconn *blocker = postgres_connect("postgres", "db_write_broken");
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
-	pid_t child = meanwhile("db_write_broken", "SELECT count(*) = 1 " BACKENDS " AND wait_event_type = 'Lock'",
-	                        "SELECT pg_terminate_backend(pid, 10000) " BACKENDS);
+	PGconn *blocker = postgres_hold("db_write_broken", "BEGIN; SELECT FROM todo.task FOR UPDATE");
+	pid_t child = postgres_meanwhile("db_write_broken", POSTGRES_LOCK_AWAITED, POSTGRES_TERMINATE);
 	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
 	cr_expect_eq(db_counts(db).connections, 1);
 	waitpid(child, NULL, 0);

@@ -252,9 +252,7 @@ Test(faults, a_request_never_notices_that_its_connection_was_ended)
 	struct responder *tasks = responder_start("tasks", api_settings_for(url));
 	for (int i = 0; i < 5; i++) {
 		cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
-		postgres_run("postgres", database,
-		             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'todo_app'"
-		             " AND datname = current_database()");
+		postgres_run("postgres", database, POSTGRES_TERMINATE);
 		cr_expect_eq(api_ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
 		             i % 2 ? 200 : 201);
 	}
@@ -334,8 +332,7 @@ Test(faults, a_write_that_waits_too_long_is_504_and_undone)
 		hurried[i] = responder_start("tasks", api_settings(more));
 		until(lists, hurried[i], "the tasks are listed");
 	}
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
 	/* all at once, so that they wait at the same time */
 	for (size_t i = 0; i < WRITES; i++) {
 		struct ask write = {

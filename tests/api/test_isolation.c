@@ -84,10 +84,7 @@ Test(isolation, every_row_below_a_user_refuses_another_users_token)
 		const struct answer *missing = programs_ask(&programs, route, &ask);
 		cr_expect(view_equal(answer_without_id(existing), answer_without_id(missing)), "%s", ask.target);
 	}
-	char *connections =
-	        postgres_value("postgres", name,
-	                       "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                       "current_database()");
+	char *connections = postgres_value("postgres", name, "SELECT count(*) " POSTGRES_BACKENDS);
 	cr_expect_str_eq(connections, "0", "a refused request has connected to the database");
 	free(connections);
 	char *left = postgres_value("postgres", name, "SELECT string_agg(user_id || ' ' || title, ',') FROM todo.task");

@@ -291,9 +291,7 @@ Test(jwks_table, costs_auth_no_connection_beyond_the_read)
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *auth = start("auth", database, ALONE);
 	cr_expect_eq(me_with(auth, token_by(good)), 200);
-	postgres_wait_for("postgres", database,
-	                  "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'todo_app'"
-	                  " AND datname = current_database()");
+	postgres_wait_for("postgres", database, "SELECT count(*) = 0 " POSTGRES_BACKENDS);
 }
 
 /* ---- rights ---- */

@@ -27,11 +27,6 @@ TestSuite(outage, .fini = api_end, .timeout = 240);
 /* Enough for a busy machine to connect. */
 #define HASTE "TODO_DATABASE_TIMEOUT=3"
 
-/* The backends of todo_app in a database. */
-#define BACKENDS "FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()"
-#define WAITS_FOR_A_LOCK "SELECT count(*) > 0 " BACKENDS " AND wait_event_type = 'Lock'"
-#define TERMINATE "SELECT pg_terminate_backend(pid, 10000) " BACKENDS
-
 static bool lists(void *context)
 {
 	return api_ask(context, "GET", LIST, NULL)->status == 200;
@@ -45,19 +40,6 @@ static bool creates(void *context)
 static void run_in(const char *database, const char *sql)
 {
 	postgres_run("postgres", database, sql);
-}
-
-/* What a test does while a request waits, in a process of its own. */
-static pid_t meanwhile(const char *database, const char *when, const char *then)
-{
-	pid_t child = fork();
-	cr_assert_geq(child, 0);
-	if (child == 0) {
-		postgres_wait_for("postgres", database, when);
-		run_in(database, then);
-		_exit(0);
-	}
-	return child;
 }
 
 static void expect_rows(const char *database, const char *count)
@@ -256,8 +238,7 @@ Test(outage, a_commit_that_does_not_end_leaves_its_outcome_unknown)
 	                       " $$BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END$$;"
 	                       "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON todo.task"
 	                       " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()");
-	PGconn *blocker = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(blocker, "SELECT pg_advisory_lock(7)"));
+	PGconn *blocker = postgres_hold(scene.database, "SELECT pg_advisory_lock(7)");
 	expect_outcome_unknown(api_ask(scene.tasks, "POST", LIST, api_task("x", "")), "POST");
 	PQfinish(blocker);
 	/* It has happened after all, once. */
@@ -269,8 +250,7 @@ Test(outage, a_commit_that_does_not_end_leaves_its_outcome_unknown)
 Test(outage, a_slow_write_is_undone_and_may_be_tried_again)
 {
 	struct scene scene = scene_in_haste();
-	PGconn *blocker = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold(scene.database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	expect_try_again(api_ask(scene.tasks, "POST", LIST, api_task("x", "")), 504, "database_timeout", "POST");
 	expect_try_again(api_ask(scene.tasks, "GET", LIST, NULL), 504, "database_timeout", "GET");
 	PQfinish(blocker);
@@ -287,12 +267,11 @@ Test(outage, a_read_whose_backend_is_terminated_is_tried_once_more_unseen)
 	struct scene scene = scene_on_the_cluster();
 	struct responder *health =
 	        responder_start("health", api_settings((const char *const[]){"JWT_LEEWAY=30", NULL}));
-	PGconn *blocker = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold(scene.database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	/* The second try would wait as well, so what it would wait for goes too. */
-	pid_t child =
-	        meanwhile(scene.database, WAITS_FOR_A_LOCK,
-	                  ask_format(TERMINATE "; SELECT pg_terminate_backend(%d, 10000)", PQbackendPID(blocker)));
+	const char *then =
+	        ask_format(POSTGRES_TERMINATE "; SELECT pg_terminate_backend(%d, 10000)", PQbackendPID(blocker));
+	pid_t child = postgres_meanwhile(scene.database, POSTGRES_LOCK_AWAITED, then);
 	cr_expect_eq(api_ask(scene.tasks, "GET", LIST, NULL)->status, 200);
 	waitpid(child, NULL, 0);
 	cr_expect_eq(api_metric(health, "todo_database_retries_total"), 1);
@@ -303,9 +282,8 @@ Test(outage, a_read_whose_backend_is_terminated_is_tried_once_more_unseen)
 Test(outage, a_write_whose_backend_is_terminated_is_not_repeated)
 {
 	struct scene scene = scene_on_the_cluster();
-	PGconn *blocker = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
-	pid_t child = meanwhile(scene.database, WAITS_FOR_A_LOCK, TERMINATE);
+	PGconn *blocker = postgres_hold(scene.database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
+	pid_t child = postgres_meanwhile(scene.database, POSTGRES_LOCK_AWAITED, POSTGRES_TERMINATE);
 	expect_outcome_unknown(api_ask(scene.tasks, "POST", LIST, api_task("x", "")), "POST");
 	waitpid(child, NULL, 0);
 	PQfinish(blocker);
@@ -374,11 +352,10 @@ Test(outage, a_serialization_failure_is_tried_again_unseen)
 	struct ask make = {
 	        .method = "PUT", .target = TASK, .token = api_token("anna"), .body = api_task("x", ""), .params = none};
 	cr_assert_eq(responder_ask(scene.tasks, &make)->status, 201);
-	PGconn *other = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(other, "BEGIN; UPDATE todo.task SET title = 'other'"));
+	PGconn *other = postgres_hold(scene.database, "BEGIN; UPDATE todo.task SET title = 'other'");
 	pid_t child = fork();
 	if (child == 0) {
-		postgres_wait_for("postgres", scene.database, WAITS_FOR_A_LOCK);
+		postgres_wait_for("postgres", scene.database, POSTGRES_LOCK_AWAITED);
 		_exit(PQresultStatus(PQexec(other, "COMMIT")) == PGRES_COMMAND_OK ? 0 : 1);
 	}
 	const struct answer *answer = api_ask(scene.tasks, "PATCH", TASK, "{\"completed\":true}");
@@ -398,12 +375,11 @@ Test(outage, a_deadlock_is_tried_again_unseen)
 	run_in(scene.database, ask_format("ALTER DATABASE %s SET deadlock_timeout = '1s'", scene.database));
 	run_in(scene.database, "INSERT INTO todo.task (user_id, id, title, completed)"
 	                       " SELECT 'anna', gen_random_uuid(), n, true FROM generate_series(1, 2) n");
-	PGconn *other = postgres_connect("postgres", scene.database);
-	PQclear(PQexec(other, "SET deadlock_timeout = '60s'; BEGIN;"
-	                      "UPDATE todo.task SET title = 'held' WHERE title = '2'"));
+	PGconn *other = postgres_hold(scene.database, "SET deadlock_timeout = '60s'; BEGIN;"
+	                                              "UPDATE todo.task SET title = 'held' WHERE title = '2'");
 	pid_t child = fork();
 	if (child == 0) {
-		postgres_wait_for("postgres", scene.database, WAITS_FOR_A_LOCK);
+		postgres_wait_for("postgres", scene.database, POSTGRES_LOCK_AWAITED);
 		bool done =
 		        PQresultStatus(PQexec(other, "UPDATE todo.task SET title = 'too' WHERE title = '1'; COMMIT")) ==
 		        PGRES_COMMAND_OK;
@@ -436,7 +412,7 @@ Test(outage, a_server_that_breaks_down_in_a_write_is_used_again_when_it_is_back)
 		PGconn *watcher = postgres_connect_in(server.folder, "postgres", database);
 		bool waits = false;
 		while (!waits) {
-			PGresult *result = PQexec(watcher, WAITS_FOR_A_LOCK);
+			PGresult *result = PQexec(watcher, POSTGRES_LOCK_AWAITED);
 			waits = PQgetvalue(result, 0, 0)[0] == 't';
 			PQclear(result);
 		}
@@ -520,7 +496,7 @@ Test(outage, another_server_at_the_same_address_is_used_from_the_next_request_on
 	PQclear(PQexec(operator, "SELECT pg_promote()"));
 	unlink(place);
 	cr_assert_eq(symlink(standby.folder, place), 0);
-	run_in(database, TERMINATE);
+	run_in(database, POSTGRES_TERMINATE);
 	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("after", ""))->status, 201);
 	PGresult *result = PQexec(operator, "SELECT count(*) FROM todo.task");
 	cr_expect_str_eq(PQgetvalue(result, 0, 0), "2");
@@ -591,7 +567,7 @@ Test(outage, a_thousand_waiting_requests_open_no_more_connections_than_there_are
 	until(serves_all, scene.tasks, "all processes serve");
 	unsigned before = atomic_load(&scene.relay->connections);
 	/* … and when all of these end at once, one more. Nobody sees it. */
-	run_in(scene.database, TERMINATE);
+	run_in(scene.database, POSTGRES_TERMINATE);
 	send_all(scene.tasks, &ask, fds, STORM);
 	cr_expect_eq(count_status(fds, STORM, 200), STORM);
 	cr_expect_leq(atomic_load(&scene.relay->connections) - before, STORM_WORKERS);

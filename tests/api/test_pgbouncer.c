@@ -57,8 +57,8 @@ static struct pooler pooler_start(int connections)
 	write_file(settings,
 	           ask_format("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\n"
 	                      "unix_socket_dir = %s\nauth_type = scram-sha-256\nauth_file = %s\n"
-	                      "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\nlisten_backlog "
-	                      "= 1024\n"
+	                      "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\n"
+	                      "listen_backlog = 1024\n"
 	                      "max_db_connections = %d\n",
 	                      postgres_folder(), pooler.folder, users, connections, connections));
 	char *const arguments[] = {(char *)(uintptr_t)settings, NULL};
@@ -148,10 +148,9 @@ Test(pgbouncer, two_hundred_processes_share_five_connections_and_each_user_sees_
 		for (size_t i = 0; i < CLIENTS; i++)
 			expect_one_own_task(answers[i], i);
 	}
-	char *backends = postgres_value("postgres", database,
-	                                ask_format("SELECT count(*) BETWEEN 1 AND %d FROM pg_stat_activity"
-	                                           " WHERE usename = 'todo_app' AND datname = current_database()",
-	                                           SERVER_CONNECTIONS));
+	char *backends =
+	        postgres_value("postgres", database,
+	                       ask_format("SELECT count(*) BETWEEN 1 AND %d " POSTGRES_BACKENDS, SERVER_CONNECTIONS));
 	cr_expect_str_eq(backends, "t");
 	free(backends);
 	pooler_stop(&pooler);

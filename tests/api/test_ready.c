@@ -95,9 +95,7 @@ static bool all_wait(void *context)
 	return true;
 }
 
-#define WAITING                                                            \
-	"SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app'" \
-	" AND datname = current_database() AND wait_event_type = 'Lock'"
+#define WAITING "SELECT count(*) " POSTGRES_BACKENDS " AND wait_event_type = 'Lock'"
 
 /* All ask while there is no result and the database does not answer yet. True: one question answered them all; a slow
  * machine may have let the second pass meanwhile. */

@@ -113,10 +113,7 @@ Test(revocation, refuses_a_token_without_iat_before_it_costs_a_connection)
 	struct parts parts = start(true);
 	struct ask ask = list_as(account_token_undated("anna"));
 	expect_problem(responder_ask(parts.tasks, &ask), 401, "unauthorized", "no iat");
-	expect_value(
-	        parts.database,
-	        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()",
-	        "0");
+	expect_value(parts.database, "SELECT count(*) " POSTGRES_BACKENDS, "0");
 }
 
 Test(revocation, is_no_matter_of_other_users)
@@ -202,9 +199,7 @@ Test(revocation, costs_nothing_when_off)
 		cr_assert_eq(status_of(parts.tasks, create_as(account_token("anna", -10))), 201);
 		/* A backend tells what it has counted when it ends. */
 		cr_assert_eq(responder_stop(parts.tasks), 0);
-		postgres_wait_for("postgres", parts.database,
-		                  "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-		                  "current_database()");
+		postgres_wait_for("postgres", parts.database, "SELECT count(*) = 0 " POSTGRES_BACKENDS);
 		expect_value(parts.database,
 		             "SELECT coalesce(string_agg(funcname || ' ' || calls, ', ' ORDER BY funcname), '') FROM "
 		             "pg_stat_user_functions",
@@ -277,14 +272,13 @@ Test(revocation, erase_looks_no_name_up_where_others_write)
 	const char *database = api_name("revocation");
 	postgres_database(database);
 	account_fill(database, "anna", 2, 10);
-	PGconn *conn = postgres_connect("postgres", database);
-	PQclear(PQexec(conn, "CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO PUBLIC;"
-	                     "CREATE FUNCTION evil.nullif(text, text) RETURNS text LANGUAGE sql AS 'SELECT ''berta''';"
-	                     "CREATE FUNCTION evil.same(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
-	                     "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same)"));
-	PQfinish(conn);
+	postgres_run("postgres", database,
+	             "CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO PUBLIC;"
+	             "CREATE FUNCTION evil.nullif(text, text) RETURNS text LANGUAGE sql AS 'SELECT ''berta''';"
+	             "CREATE FUNCTION evil.same(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+	             "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same)");
 	account_fill(database, "berta", 2, 10);
-	conn = postgres_connect("todo_app", database);
+	PGconn *conn = postgres_connect("todo_app", database);
 	PQclear(PQexec(conn, "SET search_path = evil, pg_catalog; SELECT set_config('todo.user_id', 'anna', false)"));
 	PGresult *result = PQexec(conn, "SELECT todo.erase('anna', NULL)");
 	cr_expect_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));
@@ -358,18 +352,14 @@ static PGconn *gate(const char *database, const char *event)
 	                        "); RETURN coalesce(NEW, OLD); END';"
 	                        "CREATE TRIGGER gate BEFORE %s ON todo.task FOR EACH ROW EXECUTE FUNCTION gate()",
 	                        event));
-	PGconn *holder = postgres_connect("postgres", database);
-	PQclear(PQexec(holder, "SELECT pg_advisory_lock(" GATE ")"));
+	PGconn *holder = postgres_hold(database, "SELECT pg_advisory_lock(" GATE ")");
 	return holder;
 }
 
 static void wait_for_waiters(const char *database, int count)
 {
-	postgres_wait_for(
-	        "postgres", database,
-	        ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                   "current_database() AND wait_event_type = 'Lock'",
-	                   count));
+	postgres_wait_for("postgres", database,
+	                  ask_format("SELECT count(*) = %d " POSTGRES_BACKENDS " AND wait_event_type = 'Lock'", count));
 }
 
 static void expect_answer(int fd, int status)

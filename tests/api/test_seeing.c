@@ -221,20 +221,17 @@ Test(seeing, the_database_sees_the_trace_while_it_works_and_not_after)
 	const char *const params[] = {"HTTP_TRACEPARENT=00-" TRACE_ID "-b7ad6b7169203331-01", NULL};
 	const struct ask ask = {.target = "/api/anna/tasks", .token = api_token("anna"), .params = params};
 	cr_assert_eq(responder_ask(tasks, &ask)->status, 200);
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	struct buf request = buf_make(64 * 1024);
 	ask_write(&ask, &request);
 	int fd = fastcgi_connect(responder_socket(tasks));
 	cr_assert(fd >= 0 && fastcgi_send(fd, buf_view(&request)));
 	buf_destroy(&request);
 	postgres_wait_for("postgres", database,
-	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND"
-	                  " usename = 'todo_app' AND wait_event_type = 'Lock' AND"
+	                  "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event_type = 'Lock' AND"
 	                  " application_name ~ '^00-" TRACE_ID "-[0-9a-f]{16}-01$'");
-	char *span = postgres_value("postgres", database,
-	                            "SELECT split_part(application_name, '-', 3) FROM pg_stat_activity WHERE datname ="
-	                            " current_database() AND usename = 'todo_app'");
+	char *span =
+	        postgres_value("postgres", database, "SELECT split_part(application_name, '-', 3) " POSTGRES_BACKENDS);
 	PQclear(PQexec(blocker, "COMMIT"));
 	const struct answer *answer = responder_answer(fd, false);
 	close(fd);
@@ -243,8 +240,7 @@ Test(seeing, the_database_sees_the_trace_while_it_works_and_not_after)
 	cr_expect(view_starts(answer_header(answer, "X-Request-Id"), view_of(span)), "%s", span);
 	free(span);
 	postgres_wait_for("postgres", database,
-	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND"
-	                  " usename = 'todo_app' AND application_name !~ '" TRACE_ID "'");
+	                  "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND application_name !~ '" TRACE_ID "'");
 	PQfinish(blocker);
 }
 

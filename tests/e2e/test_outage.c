@@ -17,9 +17,6 @@ TestSuite(outage, .timeout = 300);
 #define SECRET "2f1d7c9b4e8a60f3955b7c21d04ae86f"
 #define LIST "/api/somebody/tasks"
 #define TASK "{\"title\":\"x\"}"
-#define TERMINATE                                                       \
-	"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity" \
-	" WHERE usename = 'todo_app' AND datname = current_database()"
 
 enum { TEXT_MAX = 1024, ARENA_MAX = 1024 * 1024, PATIENCE = 60, CROWD = 200 };
 
@@ -183,14 +180,14 @@ static void is_restarted(const char *name, const char *server, unsigned processe
 {
 	struct scene *scene = scene_make(name, server, "WEB_TASKS_WORKERS=4");
 	atomic_store(&scene->relay->order, RELAY_REFUSE);
-	postgres_run("postgres", scene->database, TERMINATE);
+	postgres_run("postgres", scene->database, POSTGRES_TERMINATE);
 	cr_expect_eq(crowd(scene, 503), CROWD, "while it is away everybody is told so");
 	atomic_store(&scene->relay->order, RELAY_PASS);
 	int64_t end = clock_monotonic() + PATIENCE * CLOCK_SECOND;
 	while (crowd(scene, 200) < CROWD)
 		cr_assert(clock_monotonic() < end, "not all are served again");
 	unsigned before = atomic_load(&scene->relay->connections);
-	postgres_run("postgres", scene->database, TERMINATE);
+	postgres_run("postgres", scene->database, POSTGRES_TERMINATE);
 	cr_expect_eq(crowd(scene, 200), CROWD, "a restart between two requests is seen by nobody");
 	unsigned made = atomic_load(&scene->relay->connections) - before;
 	cr_expect_leq(made, processes, "%u", made);

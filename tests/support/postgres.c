@@ -333,12 +333,18 @@ PGconn *postgres_connect_in(const char *folder, const char *role, const char *da
 	return conn;
 }
 
-char *postgres_value(const char *role, const char *database, const char *sql)
+static PGresult *run(PGconn *conn, const char *sql)
 {
-	PGconn *conn = postgres_connect(role, database);
 	PGresult *result = PQexec(conn, sql);
 	ExecStatusType status = PQresultStatus(result);
 	cr_assert(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", sql, PQerrorMessage(conn));
+	return result;
+}
+
+char *postgres_value(const char *role, const char *database, const char *sql)
+{
+	PGconn *conn = postgres_connect(role, database);
+	PGresult *result = run(conn, sql);
 	char *value = strdup(PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
 	PQclear(result);
 	PQfinish(conn);
@@ -368,6 +374,25 @@ static void wait_for(PGconn *conn, const char *sql)
 void postgres_wait_for(const char *role, const char *database, const char *sql)
 {
 	wait_for(postgres_connect(role, database), sql);
+}
+
+PGconn *postgres_hold(const char *database, const char *sql)
+{
+	PGconn *conn = postgres_connect("postgres", database);
+	PQclear(run(conn, sql));
+	return conn;
+}
+
+pid_t postgres_meanwhile(const char *database, const char *when, const char *then)
+{
+	pid_t child = fork();
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		postgres_wait_for("postgres", database, when);
+		postgres_run("postgres", database, then);
+		_exit(0);
+	}
+	return child;
 }
 
 void postgres_database(const char *name)

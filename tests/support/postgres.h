@@ -68,6 +68,19 @@ char *postgres_value(const char *role, const char *database, const char *sql);
 /* Waits until `sql` gives true; fails the test after half a minute. */
 void postgres_wait_for(const char *role, const char *database, const char *sql);
 
+/* SQL for a database: its connections of todo_app, what ends them all, and whether one waits for a lock. */
+#define POSTGRES_BACKENDS "FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = current_database()"
+#define POSTGRES_TERMINATE "SELECT pg_terminate_backend(pid, 10000) " POSTGRES_BACKENDS
+#define POSTGRES_LOCK_AWAITED "SELECT count(*) > 0 " POSTGRES_BACKENDS " AND wait_event_type = 'Lock'"
+
+/* A connection of the superuser's that has run `sql`, and holds what that took until the
+ * caller finishes it. A failure fails the test. */
+PGconn *postgres_hold(const char *database, const char *sql);
+
+/* Runs `then` as the superuser as soon as `when` is true, in a process of its own, which the
+ * caller waits for: meanwhile a test may ask, and wait for the answer. */
+pid_t postgres_meanwhile(const char *database, const char *when, const char *then);
+
 /* Starts a program as the user that the cluster runs as; it writes into the file
  * `log`, and gets SIGQUIT when the process that has started it ends. -1: not started. */
 pid_t postgres_launch(const char *program, char *const arguments[], const char *log);
