@@ -67,14 +67,31 @@ static struct db *open_through(const struct relay *relay, const char *database, 
 	return db;
 }
 
+/* A new database, and a handle that reaches it through a relay. */
+static struct db *make_through(const char *name, int64_t timeout, struct relay **ret)
+{
+	postgres_database(name);
+	*ret = relay_start(postgres_folder());
+	return open_through(*ret, name, timeout);
+}
+
+/* The same without one, and with a second for each statement. */
+static struct db *make_in_haste(const char *name)
+{
+	postgres_database(name);
+	char *url = postgres_url("todo_app", name);
+	struct db *db = open_at(url, 1);
+	free(url);
+	return db;
+}
+
 /* ---- round trips ---- */
 
 Test(db, a_request_is_one_round_trip)
 {
-	postgres_database("db_turns");
+	struct relay *relay;
+	struct db *db = make_through("db_turns", 20, &relay);
 	add_task("db_turns");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_turns", 20);
 	cr_assert_eq(db_ready(db), OUTCOME_OK);
 	/* The first of each kind prepares, in the same round trip. */
 	for (int i = 0; i < 3; i++) {
@@ -93,9 +110,8 @@ Test(db, a_request_is_one_round_trip)
 /* Waiting for one's turn is a step of the same pipeline. */
 Test(db, a_create_within_a_limit_is_one_round_trip)
 {
-	postgres_database("db_within");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_within", 20);
+	struct relay *relay;
+	struct db *db = make_through("db_within", 20, &relay);
 	cr_assert_eq(db_ready(db), OUTCOME_OK);
 	for (int i = 0; i < 3; i++) {
 		DB_RESULT result = NULL;
@@ -115,9 +131,8 @@ Test(db, a_create_within_a_limit_is_one_round_trip)
 
 Test(db, what_it_did_is_counted)
 {
-	postgres_database("db_counts");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_counts", 1);
+	struct relay *relay;
+	struct db *db = make_through("db_counts", 1, &relay);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	struct db_counts counts = db_counts(db);
 	cr_expect_eq(counts.connections, 1);
@@ -263,9 +278,8 @@ Test(db, a_dead_idle_connection_is_replaced_unseen)
 
 Test(db, an_idle_connection_that_ended_without_a_word_takes_no_write)
 {
-	postgres_database("db_idle_cut");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_idle_cut", 20);
+	struct relay *relay;
+	struct db *db = make_through("db_idle_cut", 20, &relay);
 	cr_assert_eq(write_task(db), OUTCOME_OK);
 	relay_stop(relay);
 	/* Nothing was sent, so the outcome is known. */
@@ -303,9 +317,8 @@ Test(db, a_read_that_breaks_is_tried_again)
 
 Test(db, a_read_that_breaks_twice_is_given_up)
 {
-	postgres_database("db_read_twice");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_read_twice", 20);
+	struct relay *relay;
+	struct db *db = make_through("db_read_twice", 20, &relay);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_CUT_REQUESTS);
 	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_UNAVAILABLE);
@@ -331,15 +344,14 @@ Test(db, a_write_terminated_while_it_waits_is_unknown)
 
 Test(db, a_committed_write_whose_answer_is_lost_is_unknown_and_not_repeated)
 {
-	postgres_database("db_write_lost");
+	struct relay *relay;
+	struct db *db = make_through("db_write_lost", 20, &relay);
 	add_task("db_write_lost");
 	run_in("db_write_lost", "ALTER TABLE todo.task ADD COLUMN writes integer DEFAULT 0;"
 	                        "CREATE FUNCTION count_writes() RETURNS trigger LANGUAGE plpgsql AS"
 	                        " 'BEGIN NEW.writes := OLD.writes + 1; RETURN NEW; END';"
 	                        "CREATE TRIGGER count_writes BEFORE UPDATE ON todo.task"
 	                        " FOR EACH ROW EXECUTE FUNCTION count_writes()");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_write_lost", 20);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
 	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
@@ -355,9 +367,8 @@ Test(db, a_committed_write_whose_answer_is_lost_is_unknown_and_not_repeated)
 
 Test(db, a_read_whose_answer_is_lost_is_tried_again)
 {
-	postgres_database("db_read_lost");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_read_lost", 20);
+	struct relay *relay;
+	struct db *db = make_through("db_read_lost", 20, &relay);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
@@ -368,10 +379,8 @@ Test(db, a_read_whose_answer_is_lost_is_tried_again)
 
 Test(db, recovers_when_the_database_comes)
 {
-	/* Nothing listens in a relay's folder once the relay is gone. */
-	postgres_database("db_absent");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_absent", 20);
+	struct relay *relay;
+	struct db *db = make_through("db_absent", 20, &relay);
 	char moved[100], socket[100];
 	snprintf(socket, sizeof socket, "%s/.s.PGSQL.5432", relay->folder);
 	snprintf(moved, sizeof moved, "%s/away", relay->folder);
@@ -382,9 +391,8 @@ Test(db, recovers_when_the_database_comes)
 	cr_assert_eq(rename(moved, socket), 0);
 	int64_t end = clock_monotonic() + 30 * CLOCK_SECOND;
 	enum outcome outcome;
-	do
-		outcome = read_tasks(db);
-	while (outcome == OUTCOME_DATABASE_UNAVAILABLE && clock_monotonic() < end);
+	while ((outcome = read_tasks(db)) == OUTCOME_DATABASE_UNAVAILABLE && clock_monotonic() < end)
+		clock_wait(CLOCK_SECOND / 100);
 	cr_expect_eq(outcome, OUTCOME_OK);
 	db_close(db);
 	relay_stop(relay);
@@ -405,12 +413,9 @@ Test(db, a_database_that_is_away_is_not_hammered)
 
 Test(db, a_slow_read_is_ended_by_the_server)
 {
-	postgres_database("db_slow_read");
-	char *url = postgres_url("todo_app", "db_slow_read");
-	struct db *db = open_at(url, 1);
-	PGconn *blocker = postgres_connect("postgres", "db_slow_read");
+	struct db *db = make_in_haste("db_slow_read");
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	PQclear(PQexec(blocker, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE"));
+	PGconn *blocker = postgres_hold("db_slow_read", "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
 	cr_expect(database_noted(db, "SQLSTATE 57014"));
 	PQclear(PQexec(blocker, "ROLLBACK"));
@@ -418,31 +423,25 @@ Test(db, a_slow_read_is_ended_by_the_server)
 	cr_expect_eq(db_counts(db).connections, 1);
 	PQfinish(blocker);
 	db_close(db);
-	free(url);
 }
 
 Test(db, a_slow_write_is_ended_by_the_server_and_known_to_be_undone)
 {
-	postgres_database("db_slow_write");
+	struct db *db = make_in_haste("db_slow_write");
 	add_task("db_slow_write");
-	char *url = postgres_url("todo_app", "db_slow_write");
-	struct db *db = open_at(url, 1);
-	PGconn *blocker = postgres_connect("postgres", "db_slow_write");
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	PGconn *blocker = postgres_hold("db_slow_write", "BEGIN; SELECT FROM todo.task FOR UPDATE");
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
 	PQclear(PQexec(blocker, "ROLLBACK"));
 	cr_expect_not(is_completed("db_slow_write"));
 	PQfinish(blocker);
 	db_close(db);
-	free(url);
 }
 
 Test(db, a_silent_server_is_a_timeout_for_a_read)
 {
-	postgres_database("db_silent_read");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_silent_read", 1);
+	struct relay *relay;
+	struct db *db = make_through("db_silent_read", 1, &relay);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
 	cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
@@ -456,10 +455,9 @@ Test(db, a_silent_server_is_a_timeout_for_a_read)
 
 Test(db, a_silent_server_leaves_a_write_unknown)
 {
-	postgres_database("db_silent_write");
+	struct relay *relay;
+	struct db *db = make_through("db_silent_write", 1, &relay);
 	add_task("db_silent_write");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_silent_write", 1);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
 	cr_expect_eq(write_task(db), OUTCOME_OUTCOME_UNKNOWN);
@@ -469,9 +467,8 @@ Test(db, a_silent_server_leaves_a_write_unknown)
 
 Test(db, a_server_that_never_greets_is_given_up)
 {
-	postgres_database("db_no_greeting");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_no_greeting", 1);
+	struct relay *relay;
+	struct db *db = make_through("db_no_greeting", 1, &relay);
 	atomic_store(&relay->order, RELAY_SWALLOW_REQUESTS);
 	/* Nothing was sent of the write, so its outcome is known. */
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_TIMEOUT);
@@ -485,9 +482,8 @@ Test(db, a_server_that_never_greets_is_given_up)
 /* A request's own deadline stands before what each statement may take. */
 Test(db, all_calls_of_a_request_share_its_deadline)
 {
-	postgres_database("db_deadline");
-	struct relay *relay = relay_start(postgres_folder());
-	struct db *db = open_through(relay, "db_deadline", 300);
+	struct relay *relay;
+	struct db *db = make_through("db_deadline", 300, &relay);
 	cr_assert_eq(read_tasks(db), OUTCOME_OK);
 	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
 	db_set_deadline(db, clock_monotonic() + CLOCK_SECOND);
@@ -613,14 +609,11 @@ Test(db, a_failed_first_run_leaves_the_prepared_names_right)
 
 Test(db, a_read_only_server_takes_no_write)
 {
-	postgres_database("db_read_only");
+	struct db *db = database_make("db_read_only");
 	run_in("db_read_only", "ALTER DATABASE db_read_only SET default_transaction_read_only = on");
-	char *url = postgres_url("todo_app", "db_read_only");
-	struct db *db = open_at(url, 20);
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
 	db_close(db);
-	free(url);
 }
 
 Test(db, a_full_server_is_busy)
