@@ -178,7 +178,7 @@ Test(account, export_of_100000_tasks_takes_no_memory)
 	cr_expect_eq(tasks_in(export_good(account, "berta")), 500);
 	long before = memory_peak(account);
 	struct ask ask = export_of("anna");
-	cr_expect_gt(read_away(account_begin(account, &ask)), (size_t)TASKS * BYTES);
+	cr_expect_gt(read_away(responder_begin(account, &ask)), (size_t)TASKS * BYTES);
 	long after = memory_peak(account);
 	cr_expect(SANITIZED || after - before < 1024, "from %ld to %ld KiB", before, after);
 }
@@ -201,7 +201,7 @@ Test(account, export_is_of_one_snapshot)
 	account_fill(database, "anna", TASKS, 500);
 	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	struct ask ask = export_of("anna");
-	int fd = account_begin(account, &ask);
+	int fd = responder_begin(account, &ask);
 #define WRITES_TO_ITS_CLIENT "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event = 'ClientWrite'"
 	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
@@ -291,7 +291,7 @@ Test(account, export_that_breaks_on_the_way_starts_anew)
 	account_fill(database, "anna", TASKS, 500);
 	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
 	struct ask ask = export_of("anna");
-	int fd = account_begin(account, &ask);
+	int fd = responder_begin(account, &ask);
 	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
 	PQclear(PQexec(blocker, "COMMIT"));
@@ -435,7 +435,7 @@ Test(account, erase_that_breaks_on_the_way_is_unknown)
 	account_fill(database, "anna", 1, 10);
 	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
 	struct ask ask = account_erase("anna", api_token("anna"));
-	int fd = account_begin(account, &ask);
+	int fd = responder_begin(account, &ask);
 	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	postgres_run("postgres", database, POSTGRES_TERMINATE);
 	const struct answer *answer = responder_answer(fd, false);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "support/account.h"
+#include "support/api.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -644,7 +644,7 @@ static size_t ask_at_once(const char *setting, const char *gate, const struct as
 	PGconn *holder = postgres_connect("postgres", database);
 	PQclear(PQexec(holder, gate));
 	for (size_t i = 0; i < AT_ONCE; i++)
-		fds[i] = account_begin(crew, ask);
+		fds[i] = responder_begin(crew, ask);
 	postgres_wait_for(
 	        "postgres", database,
 	        ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "

@@ -1,8 +1,7 @@
-/* What clients see while something behind the program is away, slow or set up
- * wrongly, and what a refused request costs. */
+/* What clients see of a fault of ours or of the operator's, and what a refused request
+ * costs. test_outage.c has the database away or slow. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,12 +16,6 @@ TestSuite(faults, .fini = api_end, .timeout = 240);
 
 #define MISSING "0189f7a0-0000-7000-8000-00000000dead"
 #define LIST "/api/anna/tasks"
-
-/* A path for a folder or a file of this test, not there yet. */
-static const char *own_path(const char *name)
-{
-	return ask_format("%s/%s", postgres_folder(), api_name(name));
-}
 
 /* ---- what a refused request costs ---- */
 
@@ -184,239 +177,7 @@ Test(faults, no_body_is_judged_before_token_and_owner)
 			}
 }
 
-/* ---- the database ---- */
-
-struct readiness {
-	struct responder *health;
-	int status;
-	const char *code; /* NULL: none */
-};
-
-/* One result holds for a second, so what is true now is told a little later. */
-static bool is_ready_as(void *context)
-{
-	const struct readiness *wanted = context;
-	struct ask ask = {.target = "/ready"};
-	const struct answer *answer = responder_ask(wanted->health, &ask);
-	return answer->status == wanted->status &&
-	       (!wanted->code || view_equal(answer_text(answer, "code"), view_of(wanted->code)));
-}
-
-static void expect_ready(struct responder *health, int status, const char *code)
-{
-	struct readiness wanted = {health, status, code};
-	struct ask ask = {.target = "/ready"};
-	until(is_ready_as, &wanted, ask_format("/ready says %d %s", status, code ? code : ""));
-	const struct answer *answer = responder_ask(health, &ask);
-	if (code)
-		expect_try_again(answer, 503, code, "/ready");
-	else
-		cr_expect_eq(answer->status, status);
-	ask.target = "/health";
-	answer = responder_ask(health, &ask);
-	cr_expect_eq(answer->status, 200, "/health looks at nothing but the process");
-	cr_expect(view_equal(answer->body, VIEW("{\"status\":\"ok\"}")));
-}
-
-static bool lists(void *context)
-{
-	return api_ask(context, "GET", LIST, NULL)->status == 200;
-}
-
-Test(faults, a_program_starts_without_its_database_and_finds_it_when_it_comes)
-{
-	const char *database = api_name("faults");
-	const char *folder = own_path("later");
-	const char *const more[] = {api_database_in(folder, database), NULL};
-	struct responder *tasks = responder_start("tasks", api_settings(more));
-	struct responder *health = responder_start("health", api_settings(more));
-	for (int i = 0; i < 3; i++) {
-		expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_unavailable", "GET");
-		expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_unavailable", "POST");
-	}
-	expect_ready(health, 503, "database_unavailable");
-	/* what needs no database goes on */
-	expect_problem(api_ask(tasks, "GET", "/api/berta/tasks", NULL), 403, "forbidden", "another's");
-	postgres_database(database);
-	cr_assert_eq(symlink(postgres_folder(), folder), 0);
-	until(lists, tasks, "the tasks are listed");
-	expect_ready(health, 200, NULL);
-	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
-	unlink(folder);
-}
-
-Test(faults, a_request_never_notices_that_its_connection_was_ended)
-{
-	const char *database = api_name("faults");
-	const char *url = api_database(database);
-	struct responder *tasks = responder_start("tasks", api_settings_for(url));
-	for (int i = 0; i < 5; i++) {
-		cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
-		postgres_run("postgres", database, POSTGRES_TERMINATE);
-		cr_expect_eq(api_ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
-		             i % 2 ? 200 : 201);
-	}
-}
-
-Test(faults, a_silent_database_is_given_up_in_time)
-{
-	const char *database = api_name("faults");
-	postgres_database(database);
-	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
-	struct responder *tasks = responder_start("tasks", api_settings(more));
-	/* a busy machine may take longer for the first connection */
-	until(lists, tasks, "the tasks are listed");
-	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
-	const struct answer *answer = api_ask(tasks, "GET", LIST, NULL);
-	expect_try_again(answer, 504, "database_timeout", "GET");
-	atomic_store(&relay->order, RELAY_PASS);
-	until(lists, tasks, "the tasks are listed again");
-	relay_stop(relay);
-}
-
-/* Whether it is slow or away, it can't be reached: /ready is 200 or 503 and nothing else. */
-Test(faults, a_silent_database_is_not_ready)
-{
-	const char *database = api_name("faults");
-	postgres_database(database);
-	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
-	struct responder *health = responder_start("health", api_settings(more));
-	expect_ready(health, 200, NULL);
-	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
-	expect_ready(health, 503, "database_unavailable");
-	atomic_store(&relay->order, RELAY_PASS);
-	expect_ready(health, 200, NULL);
-	relay_stop(relay);
-}
-
-/* A client that repeats it blindly might do it twice. */
-Test(faults, a_write_of_unknown_outcome_asks_nobody_to_try_again)
-{
-	const char *database = api_name("faults");
-	postgres_database(database);
-	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {api_database_in(relay->folder, database), NULL};
-	struct responder *tasks = responder_start("tasks", api_settings(more));
-	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
-	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
-	const struct answer *answer = api_ask(tasks, "POST", LIST, api_task("x", ""));
-	expect_outcome_unknown(answer, "POST");
-	/* a read is simply tried again */
-	until(lists, tasks, "the tasks are listed again");
-	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
-	cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
-	relay_stop(relay);
-}
-
-/* ---- a write that is held up ---- */
-
-/* The server has ended it and told so: it is undone, and may be tried again. */
-Test(faults, a_write_that_waits_too_long_is_504_and_undone)
-{
-	static const struct {
-		const char *method;
-		const char *body;
-	} writes[] = {{"PUT", "{\"title\":\"" PRIVATE "\"}"}, {"PATCH", "{\"completed\":true}"}, {"DELETE", NULL}};
-	enum { WRITES = sizeof writes / sizeof *writes };
-	const char *database = api_name("faults");
-	const char *url = api_database(database);
-	const char *const more[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_TIMEOUT=3", NULL};
-	struct responder *tasks = responder_start("tasks", api_settings_for(url));
-	struct responder *hurried[WRITES];
-	int waiting[WRITES];
-	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
-	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
-	for (size_t i = 0; i < WRITES; i++) {
-		hurried[i] = responder_start("tasks", api_settings(more));
-		until(lists, hurried[i], "the tasks are listed");
-	}
-	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
-	/* all at once, so that they wait at the same time */
-	for (size_t i = 0; i < WRITES; i++) {
-		struct ask write = {
-		        .method = writes[i].method, .target = task, .token = api_token("anna"), .body = writes[i].body};
-		waiting[i] = account_begin(hurried[i], &write);
-	}
-	for (size_t i = 0; i < WRITES; i++) {
-		const struct answer *answer = responder_answer(waiting[i], false);
-		close(waiting[i]);
-		expect_problem(answer, 504, "database_timeout", writes[i].method);
-		cr_expect(view_equal(answer_header(answer, "Retry-After"), VIEW("1")), "%s", writes[i].method);
-	}
-	PQclear(PQexec(blocker, "ROLLBACK"));
-	PQfinish(blocker);
-	cr_expect(view_equal(api_ask(tasks, "GET", task, NULL)->body, made->body), "it is as it was");
-	cr_expect_eq(api_ask(tasks, "DELETE", task, NULL)->status, 204);
-}
-
-/* Here nothing came back at all: it may have happened. */
-Test(faults, a_write_to_a_silent_database_is_unknown)
-{
-	const char *database = api_name("faults");
-	postgres_database(database);
-	struct relay *relay = relay_start(postgres_folder());
-	const char *const more[] = {api_database_in(relay->folder, database), "TODO_DATABASE_TIMEOUT=3", NULL};
-	struct responder *tasks = responder_start("tasks", api_settings(more));
-	/* a busy machine may take longer for the first connection */
-	until(lists, tasks, "the tasks are listed");
-	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
-	const struct answer *answer = api_ask(tasks, "POST", LIST, api_task("x", ""));
-	expect_outcome_unknown(answer, "POST");
-	relay_stop(relay);
-}
-
-/* ---- no room ---- */
-
-Test(faults, a_database_without_a_free_connection_is_busy)
-{
-	const char *database = api_name("faults");
-	const char *role = api_name("faults_role");
-	postgres_database(database);
-	postgres_role(role, "IN ROLE todo_app CONNECTION LIMIT 1");
-	char *url = postgres_url(role, database);
-	struct responder *first = responder_start("tasks", api_settings_for(url));
-	struct responder *second = responder_start("tasks", api_settings_for(url));
-	struct responder *account = responder_start("account", api_settings_for(url));
-	struct responder *health = responder_start("health", api_settings_for(url));
-	cr_assert_eq(api_ask(first, "GET", LIST, NULL)->status, 200);
-	expect_try_again(api_ask(second, "GET", LIST, NULL), 503, "database_busy", "GET");
-	expect_try_again(api_ask(second, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
-	expect_try_again(api_ask(account, "GET", "/api/anna/export", NULL), 503, "database_busy", "export");
-	expect_ready(health, 503, "database_busy");
-	cr_expect_eq(responder_stop(first), 0);
-	until(lists, second, "the tasks are listed");
-	free(url);
-}
-
-/* Two writers that keep each other from going on: tried once more, then given back to the client. */
-Test(faults, a_write_that_meets_its_like_again_and_again_is_busy)
-{
-	const char *database = api_name("faults");
-	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(database)));
-	postgres_run("postgres", database,
-	             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-	             " $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END$$;"
-	             "CREATE TRIGGER refuse BEFORE INSERT ON todo.task FOR EACH ROW EXECUTE FUNCTION refuse()");
-	expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
-	postgres_run("postgres", database, "DROP TRIGGER refuse ON todo.task");
-	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
-}
-
 /* ---- our own faults ---- */
-
-struct logged {
-	const struct responder *responder;
-	const char *text;
-};
-
-static bool is_logged(void *context)
-{
-	const struct logged *logged = context;
-	struct view log = responder_log(logged->responder);
-	return memmem(log.ptr, log.len, logged->text, strlen(logged->text));
-}
 
 /* The client learns nothing but the request's id, by which the log tells the rest. */
 static void expect_internal(const struct responder *responder, const struct answer *answer, const char *told)
@@ -430,10 +191,10 @@ static void expect_internal(const struct responder *responder, const struct answ
 	cr_expect(view_equal(answer->body, view_of(silent)), "%s: %.*s", told, VIEW_ARGS(answer->body));
 	cr_expect(view_is_absent(answer_header(answer, "Retry-After")), "%s", told);
 	cr_expect(view_is_absent(answer_header(answer, "ETag")), "%s", told);
-	struct logged record = {responder, ask_format("\"request_id\":\"%.*s\"", VIEW_ARGS(id))};
-	until(is_logged, &record, "the request is in the log");
+	const char *record = ask_format("\"request_id\":\"%.*s\"", VIEW_ARGS(id));
+	responder_until_logged(responder, record);
 	struct view log = responder_log(responder);
-	const char *line = memmem(log.ptr, log.len, record.text, strlen(record.text));
+	const char *line = memmem(log.ptr, log.len, record, strlen(record));
 	const char *start = line;
 	while (start > log.ptr && start[-1] != '\n')
 		start--;
@@ -443,8 +204,7 @@ static void expect_internal(const struct responder *responder, const struct answ
 	cr_expect(strstr(whole, "\"level\":\"error\"") && strstr(whole, "\"status\":500") &&
 	                  strstr(whole, "\"reason\":\"internal\""),
 	          "%s", whole);
-	struct logged fault = {responder, told};
-	until(is_logged, &fault, ask_format("the log says: %s", told));
+	responder_until_logged(responder, told);
 }
 
 Test(faults, a_statement_that_the_role_may_not_run_is_logged_and_not_told)
@@ -492,7 +252,7 @@ Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 	char *url = postgres_url("postgres", database);
 	struct responder *health = responder_start("health", api_settings_for(url));
 	struct responder *tasks = responder_start("tasks", api_settings_for(url));
-	expect_ready(health, 503, "database_role");
+	api_until_ready(health, 503, "database_role");
 	expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_role", "a superuser");
 	const char *const off[] = {ask_format("DATABASE_URL=%s", url), "TODO_DATABASE_ROLE_CHECK=off", NULL};
 	cr_expect_eq(api_ask(responder_start("tasks", api_settings(off)), "GET", LIST, NULL)->status, 200,
@@ -506,12 +266,10 @@ Test(faults, a_dangerous_role_is_named_by_ready_and_serves_nobody)
 }
 
 /* One verdict holds for a second. */
-static bool is_asked_and_logged(void *context)
+static bool tells_of_no_schema(void *health)
 {
-	const struct logged *logged = context;
-	struct ask ask = {.target = "/ready"};
-	cr_assert_eq(responder_ask(logged->responder, &ask)->status, 503);
-	return is_logged(context);
+	cr_assert_eq(responder_ask(health, &(struct ask){.target = "/ready"})->status, 503);
+	return responder_has_logged(health, "this program works with: there is none that can be read");
 }
 
 Test(faults, a_schema_of_another_version_is_named_by_ready)
@@ -519,19 +277,17 @@ Test(faults, a_schema_of_another_version_is_named_by_ready)
 	const char *database = api_name("faults");
 	const char *url = api_database(database);
 	struct responder *health = responder_start("health", api_settings_for(url));
-	expect_ready(health, 200, NULL);
+	api_until_ready(health, 200, NULL);
 	postgres_run("todo_owner", database, "UPDATE todo.schema_version SET version = version + 1");
-	expect_ready(health, 503, "database_schema");
+	api_until_ready(health, 503, "database_schema");
 	/* Which of the two is behind decides what is to be done. */
 	char *told = postgres_value("todo_owner", database,
 	                            "SELECT format('the schema is not the one that this program works with: its version"
 	                            " is %s, not %s', version, version - 1) FROM todo.schema_version");
-	struct logged versions = {health, told};
-	until(is_logged, &versions, "the log says which version is there and which is wanted");
+	responder_until_logged(health, told);
 	free(told);
 	postgres_run("todo_owner", database, "REVOKE SELECT ON todo.schema_version FROM todo_app");
-	versions.text = "this program works with: there is none that can be read";
-	until(is_asked_and_logged, &versions, "the log says that there is none");
+	until(tells_of_no_schema, health, "the log says that there is none");
 }
 
 /* docs/operations.md, "Upgrades": the old programs between a new schema and the new programs. */
@@ -602,7 +358,7 @@ Test(faults, keys_that_can_not_be_had_are_no_fault_of_the_token)
 	/* a secret is no way around them, unless it was said so */
 	ask = (struct ask){.target = "/auth/me", .token = api_token("anna")};
 	expect_problem(responder_ask(auth, &ask), 401, "unauthorized", "HS256 beside a key set");
-	expect_ready(health, 503, "keys_unavailable");
+	api_until_ready(health, 503, "keys_unavailable");
 	free(token);
 	issuer_free(issuer);
 }
@@ -617,7 +373,7 @@ Test(faults, keys_that_come_and_go_are_taken_up_and_dropped)
 	struct issuer *first = issuer_new(ALG_EDDSA, "k1");
 	struct issuer *second = issuer_new(ALG_ES256, "k2");
 	struct issuer *const both[] = {first, second};
-	const char *path = own_path("jwks");
+	const char *path = api_path("jwks");
 	char *old = issuer_token_for(first, "anna", API_ORIGIN, clock_now());
 	char *fresh = issuer_token_for(second, "anna", API_ORIGIN, clock_now());
 	write_keys(path, &first, 1);

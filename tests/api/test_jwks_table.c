@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "support/account.h"
+#include "support/api.h"
 #include "support/issuer.h"
 #include "support/postgres.h"
 #include "support/relay.h"
@@ -151,12 +151,6 @@ static void until_list(const struct responder *tasks, const char *token, int sta
 	until(answers, &wait, what);
 }
 
-static bool logged(const struct responder *responder, const char *text)
-{
-	struct view log = responder_log(responder);
-	return memmem(log.ptr, log.len, text, strlen(text)) != NULL;
-}
-
 /* ---- keys ---- */
 
 Test(jwks_table, verifies_with_keys_of_every_kind_in_it)
@@ -248,8 +242,8 @@ Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
 	cr_expect_eq(list_with(tasks, token_by(good)), 200);
-	cr_expect(logged(tasks, "skipped: not JSON"));
-	cr_expect_not(logged(tasks, "nWGxne"));
+	cr_expect(responder_has_logged(tasks, "skipped: not JSON"));
+	cr_expect_not(responder_has_logged(tasks, "nWGxne"));
 	/* The copies that processes share hold nothing of it either. */
 	const char *build = getenv("BUILD");
 	cr_expect_neq(system(ask_format("grep -rqs nWGxne_9 '%s/tests/state' ~/.todo-fcgi-tests/state",
@@ -348,7 +342,7 @@ Test(jwks_table, does_not_start_with_a_role_that_can_do_more)
 		cr_expect_not(i < 4 && run("postgres", database, "verify"), "%s", grants[i]);
 		struct responder *auth = start("auth", database, ALONE);
 		cr_expect_eq(responder_wait(auth), EXIT_FAILURE, "%s", grants[i]);
-		cr_expect(logged(auth, "JWKS_TABLE: the database role can do more"), "%s", grants[i]);
+		cr_expect(responder_has_logged(auth, "JWKS_TABLE: the database role can do more"), "%s", grants[i]);
 		issuer_free(issuers[--issuer_count]);
 	}
 }
@@ -442,7 +436,7 @@ static bool has_failed(void *context)
 {
 	const struct keeping *keeping = context;
 	cr_assert_eq(list_with(keeping->tasks, keeping->token), 200);
-	return logged(keeping->tasks, "JWKS_TABLE: no key set fetched");
+	return responder_has_logged(keeping->tasks, "JWKS_TABLE: no key set fetched");
 }
 
 Test(jwks_table, keeps_the_last_good_keys_for_a_time)
@@ -467,5 +461,5 @@ Test(jwks_table, needs_a_database)
 	struct responder *auth =
 	        responder_start("auth", api_settings((const char *const[]){"DATABASE_URL", "JWKS_TABLE=1", NULL}));
 	cr_expect_eq(responder_wait(auth), EXIT_FAILURE);
-	cr_expect(logged(auth, "DATABASE_URL"));
+	cr_expect(responder_has_logged(auth, "DATABASE_URL"));
 }

@@ -125,8 +125,7 @@ static bool is_logged(void *context)
 {
 	const struct wait_log *wait = context;
 	cr_assert_eq(status_with(wait->responder, wait->token), 200);
-	struct view log = responder_log(wait->responder);
-	return memmem(log.ptr, log.len, wait->text, strlen(wait->text)) != NULL;
+	return responder_has_logged(wait->responder, wait->text);
 }
 
 /* A path of that file in the shared folder. */

@@ -13,7 +13,6 @@
 
 #include "support/account.h"
 #include "support/api.h"
-#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -382,15 +381,11 @@ Test(limits, sixteen_who_create_at_the_edge_do_not_pass_it)
 	for (int round = 0; round < ROUNDS; round++) {
 		int fds[CREATORS];
 		for (int i = 0; i < CREATORS; i++) {
-			struct buf request = buf_make(64 * 1024);
 			struct ask ask = put_new(id_of(round * CREATORS + i));
 			if (i % 2)
 				ask = (struct ask){
 				        .method = "POST", .target = LIST, .token = ask.token, .body = ask.body};
-			ask_write(&ask, &request);
-			fds[i] = fastcgi_connect(responder_socket(tasks));
-			cr_assert(fds[i] >= 0 && fastcgi_send(fds[i], buf_view(&request)));
-			buf_destroy(&request);
+			fds[i] = responder_begin(tasks, &ask);
 		}
 		for (int i = 0; i < CREATORS; i++) {
 			const struct answer *answer = responder_answer(fds[i], false);

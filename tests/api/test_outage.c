@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "support/api.h"
 #include "support/auth_server.h"
-#include "support/fastcgi.h"
 #include "support/issuer.h"
 #include "support/postgres.h"
 #include "support/relay.h"
@@ -26,11 +25,6 @@ TestSuite(outage, .fini = api_end, .timeout = 240);
 
 /* Enough for a busy machine to connect. */
 #define HASTE "TODO_DATABASE_TIMEOUT=3"
-
-static bool lists(void *context)
-{
-	return api_ask(context, "GET", LIST, NULL)->status == 200;
-}
 
 static bool creates(void *context)
 {
@@ -51,8 +45,7 @@ static void expect_rows(const char *database, const char *count)
 
 static void expect_logged(const struct responder *responder, const char *text)
 {
-	struct view log = responder_log(responder);
-	cr_expect_not_null(strstr(log.ptr, text), "no \"%s\" in\n%s", text, log.ptr);
+	cr_expect(responder_has_logged(responder, text), "no \"%s\" in\n%s", text, responder_log(responder).ptr);
 }
 
 /* A database of the test's own, and a program on it. */
@@ -81,21 +74,21 @@ static struct scene scene_make(bool with_relay, const char *const more[])
 static struct scene scene_on_the_cluster(void)
 {
 	struct scene scene = scene_make(false, (const char *const[]){NULL});
-	until(lists, scene.tasks, "the tasks are listed");
+	api_until_lists(scene.tasks);
 	return scene;
 }
 
 static struct scene scene_with_a_relay(void)
 {
 	struct scene scene = scene_make(true, (const char *const[]){NULL});
-	until(lists, scene.tasks, "the tasks are listed");
+	api_until_lists(scene.tasks);
 	return scene;
 }
 
 static struct scene scene_in_haste(void)
 {
 	struct scene scene = scene_make(true, (const char *const[]){HASTE, NULL});
-	until(lists, scene.tasks, "the tasks are listed");
+	api_until_lists(scene.tasks);
 	return scene;
 }
 
@@ -157,7 +150,7 @@ Test(outage, what_the_keys_took_is_no_longer_the_databases)
 	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
 	struct auth_server server = auth_server_start(NULL, NULL);
 	const char *database = api_name("outage");
-	const char *file = ask_format("%s/%s", postgres_folder(), api_name("jwks"));
+	const char *file = api_path("jwks");
 	struct buf keys = buf_make(4096);
 	postgres_database(database);
 	run_in(database, "CREATE TABLE public.seen (timeout text); GRANT INSERT ON public.seen TO todo_app;"
@@ -230,6 +223,32 @@ Test(outage, a_server_that_says_nothing_to_a_write_leaves_its_outcome_unknown)
 	relay_stop(scene.relay);
 }
 
+Test(outage, a_server_that_says_nothing_to_a_read_is_given_up_in_time)
+{
+	struct scene scene = scene_in_haste();
+	atomic_store(&scene.relay->order, RELAY_SWALLOW_ANSWERS);
+	expect_try_again(api_ask(scene.tasks, "GET", LIST, NULL), 504, "database_timeout", "GET");
+	atomic_store(&scene.relay->order, RELAY_PASS);
+	api_until_lists(scene.tasks);
+	relay_stop(scene.relay);
+}
+
+/* Whether it is slow or away, it can't be reached: /ready is 200 or 503 and nothing else. */
+Test(outage, a_server_that_says_nothing_is_not_ready)
+{
+	const char *database = api_name("outage");
+	postgres_database(database);
+	struct relay *relay = relay_start(postgres_folder());
+	const char *const more[] = {api_database_in(relay->folder, database), HASTE, NULL};
+	struct responder *health = responder_start("health", api_settings(more));
+	api_until_ready(health, 200, NULL);
+	atomic_store(&relay->order, RELAY_SWALLOW_ANSWERS);
+	api_until_ready(health, 503, "database_unavailable");
+	atomic_store(&relay->order, RELAY_PASS);
+	api_until_ready(health, 200, NULL);
+	relay_stop(relay);
+}
+
 /* statement_timeout ends before the COMMIT, which may still wait for a lock or a replica. */
 Test(outage, a_commit_that_does_not_end_leaves_its_outcome_unknown)
 {
@@ -260,7 +279,59 @@ Test(outage, a_slow_write_is_undone_and_may_be_tried_again)
 	relay_stop(scene.relay);
 }
 
+/* The server has ended it and told so: it is undone, and may be tried again. */
+Test(outage, a_write_that_waits_too_long_is_504_and_undone)
+{
+	static const struct {
+		const char *method;
+		const char *body;
+	} writes[] = {{"PUT", "{\"title\":\"" PRIVATE "\"}"}, {"PATCH", "{\"completed\":true}"}, {"DELETE", NULL}};
+	enum { WRITES = sizeof writes / sizeof *writes };
+	const char *database = api_name("outage");
+	const char *url = api_database(database);
+	const char *const more[] = {ask_format("DATABASE_URL=%s", url), HASTE, NULL};
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	struct responder *hurried[WRITES];
+	int waiting[WRITES];
+	const struct answer *made = api_ask(tasks, "POST", LIST, api_task("x", ""));
+	const char *task = ask_format(LIST "/%.*s", VIEW_ARGS(answer_text(made, "id")));
+	for (size_t i = 0; i < WRITES; i++) {
+		hurried[i] = responder_start("tasks", api_settings(more));
+		api_until_lists(hurried[i]);
+	}
+	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
+	/* all at once, so that they wait at the same time */
+	for (size_t i = 0; i < WRITES; i++) {
+		struct ask write = {
+		        .method = writes[i].method, .target = task, .token = api_token("anna"), .body = writes[i].body};
+		waiting[i] = responder_begin(hurried[i], &write);
+	}
+	for (size_t i = 0; i < WRITES; i++) {
+		const struct answer *answer = responder_answer(waiting[i], false);
+		close(waiting[i]);
+		expect_problem(answer, 504, "database_timeout", writes[i].method);
+		cr_expect(view_equal(answer_header(answer, "Retry-After"), VIEW("1")), "%s", writes[i].method);
+	}
+	PQclear(PQexec(blocker, "ROLLBACK"));
+	PQfinish(blocker);
+	cr_expect(view_equal(api_ask(tasks, "GET", task, NULL)->body, made->body), "it is as it was");
+	cr_expect_eq(api_ask(tasks, "DELETE", task, NULL)->status, 204);
+}
+
 /* ---- a connection that ends ---- */
+
+Test(outage, a_request_never_notices_that_its_connection_was_ended)
+{
+	const char *database = api_name("outage");
+	const char *url = api_database(database);
+	struct responder *tasks = responder_start("tasks", api_settings_for(url));
+	for (int i = 0; i < 5; i++) {
+		cr_expect_eq(api_ask(tasks, "GET", LIST, NULL)->status, 200);
+		postgres_run("postgres", database, POSTGRES_TERMINATE);
+		cr_expect_eq(api_ask(tasks, i % 2 ? "GET" : "POST", LIST, i % 2 ? NULL : api_task("x", ""))->status,
+		             i % 2 ? 200 : 201);
+	}
+}
 
 Test(outage, a_read_whose_backend_is_terminated_is_tried_once_more_unseen)
 {
@@ -303,6 +374,14 @@ Test(outage, a_write_whose_answer_is_lost_is_done_once)
 	relay_stop(scene.relay);
 }
 
+Test(outage, a_read_whose_answer_is_lost_is_tried_once_more_unseen)
+{
+	struct scene scene = scene_with_a_relay();
+	atomic_store(&scene.relay->order, RELAY_CUT_ANSWERS_ONCE);
+	cr_expect_eq(api_ask(scene.tasks, "GET", LIST, NULL)->status, 200);
+	relay_stop(scene.relay);
+}
+
 /* What a careful client does: it names the task itself, and so may repeat whatever happened. */
 Test(outage, a_task_that_the_client_named_can_be_made_again_without_being_made_twice)
 {
@@ -330,10 +409,12 @@ Test(outage, a_server_without_a_free_connection_is_busy)
 	const char *const *settings = api_settings_for(address);
 	PGconn *other = postgres_connect(role, database);
 	struct responder *tasks = responder_start("tasks", settings);
+	struct responder *account = responder_start("account", settings);
 	struct responder *health = responder_start("health", settings);
 	struct ask ready = {.target = "/ready"};
 	expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_busy", "GET");
 	expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
+	expect_try_again(api_ask(account, "GET", "/api/anna/export", NULL), 503, "database_busy", "export");
 	expect_try_again(responder_ask(health, &ready), 503, "database_busy", "/ready");
 	expect_logged(tasks, "connecting failed while logging in, SQLSTATE 53300");
 	PQfinish(other);
@@ -393,7 +474,43 @@ Test(outage, a_deadlock_is_tried_again_unseen)
 	PQfinish(other);
 }
 
+/* Two writers that keep each other from going on: tried once more, then given back to the client. */
+Test(outage, a_write_that_meets_its_like_again_and_again_is_busy)
+{
+	const char *database = api_name("outage");
+	struct responder *tasks = responder_start("tasks", api_settings_for(api_database(database)));
+	postgres_run("postgres", database,
+	             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+	             " $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END$$;"
+	             "CREATE TRIGGER refuse BEFORE INSERT ON todo.task FOR EACH ROW EXECUTE FUNCTION refuse()");
+	expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_busy", "POST");
+	postgres_run("postgres", database, "DROP TRIGGER refuse ON todo.task");
+	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+}
+
 /* ---- a server that goes and comes, or another one in its place ---- */
+
+Test(outage, a_program_starts_without_its_database_and_finds_it_when_it_comes)
+{
+	const char *database = api_name("outage");
+	const char *folder = api_path("later");
+	const char *const more[] = {api_database_in(folder, database), NULL};
+	struct responder *tasks = responder_start("tasks", api_settings(more));
+	struct responder *health = responder_start("health", api_settings(more));
+	for (int i = 0; i < 3; i++) {
+		expect_try_again(api_ask(tasks, "GET", LIST, NULL), 503, "database_unavailable", "GET");
+		expect_try_again(api_ask(tasks, "POST", LIST, api_task("x", "")), 503, "database_unavailable", "POST");
+	}
+	api_until_ready(health, 503, "database_unavailable");
+	/* what needs no database goes on */
+	expect_problem(api_ask(tasks, "GET", "/api/berta/tasks", NULL), 403, "forbidden", "another's");
+	postgres_database(database);
+	cr_assert_eq(symlink(postgres_folder(), folder), 0);
+	api_until_lists(tasks);
+	api_until_ready(health, 200, NULL);
+	cr_expect_eq(api_ask(tasks, "POST", LIST, api_task("x", ""))->status, 201);
+	unlink(folder);
+}
 
 Test(outage, a_server_that_breaks_down_in_a_write_is_used_again_when_it_is_back)
 {
@@ -427,7 +544,7 @@ Test(outage, a_server_that_breaks_down_in_a_write_is_used_again_when_it_is_back)
 	int64_t failed_at = clock_monotonic();
 	postgres_server_start(&server);
 	while (clock_monotonic() < failed_at + CLOCK_SECOND)
-		continue;
+		clock_wait(CLOCK_SECOND / 100);
 	/* The second of patience is over: nobody has to do anything for it. */
 	const struct answer *answer = api_ask(tasks, "GET", LIST, NULL);
 	cr_expect_eq(answer->status, 200);
@@ -483,7 +600,7 @@ Test(outage, a_program_follows_a_failover_by_itself)
 Test(outage, another_server_at_the_same_address_is_used_from_the_next_request_on)
 {
 	const char *database = api_name("outage");
-	const char *place = ask_format("%s/%s", postgres_folder(), api_name("place"));
+	const char *place = api_path("place");
 	struct postgres_server standby;
 	postgres_database(database);
 	postgres_standby(&standby);
@@ -514,13 +631,8 @@ enum { STORM = 1000, STORM_WORKERS = 8 };
 /* Sends `count` requests on connections of their own before any answer is read. */
 static void send_all(const struct responder *responder, const struct ask *ask, int *fds, size_t count)
 {
-	struct buf request = buf_make(64 * 1024);
-	ask_write(ask, &request);
-	for (size_t i = 0; i < count; i++) {
-		fds[i] = fastcgi_connect(responder_socket(responder));
-		cr_assert(fds[i] >= 0 && fastcgi_send(fds[i], buf_view(&request)));
-	}
-	buf_destroy(&request);
+	for (size_t i = 0; i < count; i++)
+		fds[i] = responder_begin(responder, ask);
 }
 
 static size_t count_status(int *fds, size_t count, int status)

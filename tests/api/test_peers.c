@@ -132,8 +132,8 @@ Test(peers, an_answer_that_nobody_reads_holds_no_worker)
 	struct ask ask = {.target = LIST, .token = api_token("anna")};
 	struct ask other = {.target = "/api/berta/tasks", .token = api_token("berta")};
 	account_fill(database, "anna", 1000, 900);
-	int first = account_begin(tasks, &ask);
-	int second = account_begin(tasks, &ask);
+	int first = responder_begin(tasks, &ask);
+	int second = responder_begin(tasks, &ask);
 	struct crew crew = crew_of(tasks, 1);
 	cr_expect(view_equal(responder_ask(tasks, &other)->body, VIEW("[]")));
 	expect_the_same(&crew);

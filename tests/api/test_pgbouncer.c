@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "support/account.h"
-#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -43,7 +42,7 @@ static bool answers(void *folder)
  * queue of 128 refuses the last ones of many that come at once. */
 static struct pooler pooler_start(int connections)
 {
-	struct pooler pooler = {.folder = ask_format("%s/%s", postgres_folder(), api_name("pool"))};
+	struct pooler pooler = {.folder = api_path("pool")};
 	cr_assert_eq(mkdir(pooler.folder, 0700), 0);
 	struct stat above;
 	cr_assert(stat(postgres_folder(), &above) == 0 && chown(pooler.folder, above.st_uid, above.st_gid) == 0);
@@ -54,13 +53,12 @@ static struct pooler pooler_start(int connections)
 	        postgres_value("postgres", "postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'todo_app'");
 	write_file(users, ask_format("\"todo_app\" \"%s\"\n", secret));
 	free(secret);
-	write_file(settings,
-	           ask_format("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\n"
-	                      "unix_socket_dir = %s\nauth_type = scram-sha-256\nauth_file = %s\n"
-	                      "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\n"
-	                      "listen_backlog = 1024\n"
-	                      "max_db_connections = %d\n",
-	                      postgres_folder(), pooler.folder, users, connections, connections));
+	write_file(settings, ask_format("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\n"
+	                                "unix_socket_dir = %s\nauth_type = scram-sha-256\nauth_file = %s\n"
+	                                "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\n"
+	                                "listen_backlog = 1024\n"
+	                                "max_db_connections = %d\n",
+	                                postgres_folder(), pooler.folder, users, connections, connections));
 	char *const arguments[] = {(char *)(uintptr_t)settings, NULL};
 	pooler.process = postgres_launch("/usr/sbin/pgbouncer", arguments, ask_format("%s/log", pooler.folder));
 	cr_assert_gt(pooler.process, 0);
@@ -74,11 +72,6 @@ static void pooler_stop(struct pooler *pooler)
 	waitpid(pooler->process, NULL, 0);
 }
 
-static bool lists(void *context)
-{
-	return api_ask(context, "GET", "/api/anna/tasks", NULL)->status == 200;
-}
-
 /* CLIENTS processes behind PROGRAMS sockets: one program has 128 at most. */
 static void programs_start(const struct pooler *pooler, const char *database, struct responder *ret[PROGRAMS])
 {
@@ -86,7 +79,7 @@ static void programs_start(const struct pooler *pooler, const char *database, st
 	                            ask_format("WORKERS=%d", CLIENTS / PROGRAMS), NULL};
 	for (size_t i = 0; i < PROGRAMS; i++) {
 		ret[i] = responder_start("tasks", api_settings(more));
-		until(lists, ret[i], "the tasks are listed");
+		api_until_lists(ret[i]);
 	}
 }
 
@@ -101,15 +94,11 @@ static void ask_all(struct responder *const programs[PROGRAMS], const char *meth
 {
 	int fds[CLIENTS];
 	for (size_t i = 0; i < CLIENTS; i++) {
-		struct buf request = buf_make(64 * 1024);
 		struct ask ask = {.method = method,
 		                  .target = ask_format("/api/%s/tasks", user_of(i)),
 		                  .token = api_token(user_of(i)),
 		                  .body = bodies ? bodies[i] : NULL};
-		ask_write(&ask, &request);
-		fds[i] = fastcgi_connect(responder_socket(programs[i % PROGRAMS]));
-		cr_assert(fds[i] >= 0 && fastcgi_send(fds[i], buf_view(&request)));
-		buf_destroy(&request);
+		fds[i] = responder_begin(programs[i % PROGRAMS], &ask);
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
 		ret[i] = responder_answer(fds[i], false);
@@ -165,7 +154,7 @@ Test(pgbouncer, prepared_statements_there_are_named_in_the_log)
 	const char *const more[] = {api_database_in(pooler.folder, database), NULL};
 	struct responder *first = responder_start("tasks", api_settings(more));
 	struct responder *second = responder_start("tasks", api_settings(more));
-	until(lists, first, "the tasks are listed");
+	api_until_lists(first);
 	/* The same connection of the server, which knows the name already. */
 	(void)api_ask(second, "GET", "/api/anna/tasks", NULL);
 	cr_expect_not_null(strstr(responder_log(second).ptr, "set TODO_DATABASE_PREPARE=off"), "%s",
@@ -179,18 +168,18 @@ Test(pgbouncer, a_pooler_that_is_restarted_is_found_again)
 	const char *database = api_name("pooled");
 	postgres_database(database);
 	struct pooler pooler = pooler_start(SERVER_CONNECTIONS);
-	const char *place = ask_format("%s/%s", postgres_folder(), api_name("place"));
+	const char *place = api_path("place");
 	cr_assert_eq(symlink(pooler.folder, place), 0);
 	const char *const more[] = {api_database_in(place, database), "TODO_DATABASE_PREPARE=off", NULL};
 	struct responder *tasks = responder_start("tasks", api_settings(more));
-	until(lists, tasks, "the tasks are listed");
+	api_until_lists(tasks);
 	pooler_stop(&pooler);
 	expect_try_again(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", "")), 503, "database_unavailable",
 	                 "POST");
 	pooler = pooler_start(SERVER_CONNECTIONS);
 	unlink(place);
 	cr_assert_eq(symlink(pooler.folder, place), 0);
-	until(lists, tasks, "the tasks are listed again");
+	api_until_lists(tasks);
 	cr_expect_eq(api_ask(tasks, "POST", "/api/anna/tasks", api_task("x", ""))->status, 201);
 	unlink(place);
 	pooler_stop(&pooler);
@@ -230,9 +219,7 @@ static const struct answer *ask_traced(struct responder *tasks, const char *meth
 
 static bool nobody_waits(void *database)
 {
-	return strcmp(account_value(database, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'todo_app' AND"
-	                                      " datname = current_database() AND state <> 'idle'"),
-	              "0") == 0;
+	return strcmp(account_value(database, "SELECT count(*) " POSTGRES_BACKENDS " AND state <> 'idle'"), "0") == 0;
 }
 
 /* One session of the server for all: however a transaction ends, the next one is nobody's. */
@@ -271,16 +258,13 @@ Test(pgbouncer, nothing_of_a_transaction_is_left_to_the_next_client)
 	expect_nothing_left(&pooler, database, "a refused commit");
 
 	/* too slow, then abandoned by a process that dies */
-	PGconn *blocker = postgres_connect("postgres", database);
-	PQclear(PQexec(blocker, "BEGIN; SELECT FROM todo.task FOR UPDATE"));
+	PGconn *blocker = postgres_hold(database, "BEGIN; SELECT FROM todo.task FOR UPDATE");
 	expect_problem(ask_traced(annas, "PUT", TASK, api_task("x", ""), -10), 504, "database_timeout", "PUT");
 	expect_nothing_left(&pooler, database, "a slow statement");
 	struct ask change = {
 	        .method = "PUT", .target = TASK, .token = account_token("anna", -10), .body = api_task("x", "")};
-	int abandoned = account_begin(annas, &change);
-	postgres_wait_for("postgres", database,
-	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                  "current_database() AND wait_event_type = 'Lock'");
+	int abandoned = responder_begin(annas, &change);
+	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
 	kill(responder_pid(annas), SIGKILL);
 	cr_assert_eq(responder_wait(annas), RESPONDER_BY_SIGNAL + SIGKILL);
 	close(abandoned);

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "support/api.h"
 #include "support/auth_folder.h"
-#include "support/fastcgi.h"
 #include "support/postgres.h"
 #include "support/relay.h"
 
@@ -102,19 +101,13 @@ static bool all_wait(void *context)
 static bool one_question_answers_all(void *context)
 {
 	struct crowd *crowd = context;
-	PGconn *gate = postgres_connect("postgres", crowd->database);
 	int fds[CROWD];
 	unsigned int connections = atomic_load(&crowd->relay->connections);
 	unlink(result_path());
 	crowd_results(crowd);
-	PQclear(PQexec(gate, "BEGIN; LOCK TABLE todo.schema_version IN ACCESS EXCLUSIVE MODE"));
-	for (size_t i = 0; i < CROWD; i++) {
-		struct buf request = buf_make(64 * 1024);
-		ask_write(&(struct ask){.target = "/ready"}, &request);
-		fds[i] = fastcgi_connect(responder_socket(crowd->health[i]));
-		cr_assert(fds[i] >= 0 && fastcgi_send(fds[i], buf_view(&request)));
-		buf_destroy(&request);
-	}
+	PGconn *gate = postgres_hold(crowd->database, "BEGIN; LOCK TABLE todo.schema_version IN ACCESS EXCLUSIVE MODE");
+	for (size_t i = 0; i < CROWD; i++)
+		fds[i] = responder_begin(crowd->health[i], &(struct ask){.target = "/ready"});
 	until(all_wait, crowd, "all have come to the lock");
 	postgres_wait_for("postgres", crowd->database, "SELECT (" WAITING ") > 0");
 	char *waiting = postgres_value("postgres", crowd->database, WAITING);

@@ -153,7 +153,7 @@ static bool is_logged(void *context)
 	/* files are looked at when a request comes, key files when a token does */
 	responder_ask(wait->responder,
 	              &(struct ask){.target = wait->token ? "/auth/me" : "/health", .token = wait->token});
-	return times_logged(wait->responder, wait->text) > 0;
+	return responder_has_logged(wait->responder, wait->text);
 }
 
 static void until_logged(const struct responder *responder, const char *text)

@@ -378,9 +378,9 @@ Test(revocation, a_create_under_way_leaves_nothing_behind_an_erase)
 	PGconn *holder = gate(parts.database, "INSERT");
 	struct ask create = create_as(account_token("anna", -10));
 	struct ask erase = account_erase("anna", api_token("anna"));
-	int creating = account_begin(parts.tasks, &create);
+	int creating = responder_begin(parts.tasks, &create);
 	wait_for_waiters(parts.database, 1);
-	int erasing = account_begin(parts.account, &erase);
+	int erasing = responder_begin(parts.account, &erase);
 	wait_for_waiters(parts.database, 2);
 	PQfinish(holder);
 	expect_answer(creating, 201);
@@ -396,9 +396,9 @@ Test(revocation, a_create_during_an_erase_is_refused)
 	PGconn *holder = gate(parts.database, "DELETE");
 	struct ask create = create_as(account_token("anna", -10));
 	struct ask erase = account_erase("anna", api_token("anna"));
-	int erasing = account_begin(parts.account, &erase);
+	int erasing = responder_begin(parts.account, &erase);
 	wait_for_waiters(parts.database, 1);
-	int creating = account_begin(parts.tasks, &create);
+	int creating = responder_begin(parts.tasks, &create);
 	wait_for_waiters(parts.database, 2);
 	PQfinish(holder);
 	expect_answer(erasing, 204);
@@ -414,9 +414,9 @@ Test(revocation, two_erases_at_once_end)
 	account_fill(parts.database, "anna", 1, 10);
 	PGconn *holder = gate(parts.database, "DELETE");
 	struct ask erase = account_erase("anna", api_token("anna"));
-	int one = account_begin(parts.account, &erase);
+	int one = responder_begin(parts.account, &erase);
 	wait_for_waiters(parts.database, 1);
-	int other = account_begin(second, &erase);
+	int other = responder_begin(second, &erase);
 	wait_for_waiters(parts.database, 2);
 	PQfinish(holder);
 	expect_answer(one, 204);
@@ -429,7 +429,7 @@ Test(revocation, revoke_waits_for_writes_under_way)
 	struct parts parts = start(true);
 	PGconn *holder = gate(parts.database, "INSERT");
 	struct ask create = create_as(account_token("anna", -10));
-	int creating = account_begin(parts.tasks, &create);
+	int creating = responder_begin(parts.tasks, &create);
 	wait_for_waiters(parts.database, 1);
 	PGconn *owner = postgres_connect("todo_owner", parts.database);
 	cr_assert_eq(PQsendQuery(owner, "SELECT todo.revoke('anna')"), 1);

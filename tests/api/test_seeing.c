@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "support/api.h"
-#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 POSTGRES_FOR_ALL_TESTS
@@ -222,11 +221,7 @@ Test(seeing, the_database_sees_the_trace_while_it_works_and_not_after)
 	const struct ask ask = {.target = "/api/anna/tasks", .token = api_token("anna"), .params = params};
 	cr_assert_eq(responder_ask(tasks, &ask)->status, 200);
 	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
-	struct buf request = buf_make(64 * 1024);
-	ask_write(&ask, &request);
-	int fd = fastcgi_connect(responder_socket(tasks));
-	cr_assert(fd >= 0 && fastcgi_send(fd, buf_view(&request)));
-	buf_destroy(&request);
+	int fd = responder_begin(tasks, &ask);
 	postgres_wait_for("postgres", database,
 	                  "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event_type = 'Lock' AND"
 	                  " application_name ~ '^00-" TRACE_ID "-[0-9a-f]{16}-01$'");

@@ -28,29 +28,6 @@ enum { MEMORY_HAS_NO_LIMIT = 1 };
 enum { MEMORY_HAS_NO_LIMIT = 0 };
 #endif
 
-static bool logged(const struct responder *responder, const char *text)
-{
-	struct view log = responder_log(responder);
-	return memmem(log.ptr, log.len, text, strlen(text)) != NULL;
-}
-
-struct wait_log {
-	const struct responder *responder;
-	const char *text;
-};
-
-static bool is_logged(void *context)
-{
-	const struct wait_log *wait = context;
-	return logged(wait->responder, wait->text);
-}
-
-static void until_logged(const struct responder *responder, const char *text)
-{
-	struct wait_log wait = {responder, text};
-	until(is_logged, &wait, text);
-}
-
 /* Changes a limit of the running program; returns the one before. */
 static rlim_t limit(const struct responder *responder, int resource, rlim_t value)
 {
@@ -108,14 +85,10 @@ Test(shortage, without_a_descriptor_for_a_connection_requests_wait)
 {
 	struct responder *health = responder_start("health", api_settings((const char *const[]){NULL}));
 	struct ask ask = {.target = "/health"};
-	struct buf bytes = buf_make(64 * 1024);
 	cr_assert_eq(responder_ask(health, &ask)->status, 200);
 	rlim_t before = leave_descriptors(health, 0);
-	ask_write(&ask, &bytes);
-	int fd = fastcgi_connect(responder_socket(health));
-	cr_assert(fd >= 0 && fastcgi_send(fd, buf_view(&bytes)));
-	buf_destroy(&bytes);
-	until_logged(health, "no connection can be taken");
+	int fd = responder_begin(health, &ask);
+	responder_until_logged(health, "no connection can be taken");
 	limit(health, RLIMIT_NOFILE, before);
 	cr_expect_eq(responder_answer(fd, false)->status, 200);
 	close(fd);
@@ -127,7 +100,7 @@ Test(shortage, a_stop_is_heard_while_there_is_no_descriptor)
 	cr_assert_eq(status_of(health, "/health"), 200);
 	leave_descriptors(health, 0);
 	int fd = fastcgi_connect(responder_socket(health));
-	until_logged(health, "no connection can be taken");
+	responder_until_logged(health, "no connection can be taken");
 	cr_expect_eq(responder_stop(health), 0);
 	close(fd);
 }
@@ -324,7 +297,7 @@ Test(shortage, keys_that_can_not_be_kept_are_used)
 	struct ask ask = {.target = "/auth/me", .token = token};
 	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
 	cr_expect_eq(responder_ask(auth, &ask)->status, 200);
-	until_logged(auth, "the copy of the key set in STATE_DIR can't be written");
+	responder_until_logged(auth, "the copy of the key set in STATE_DIR can't be written");
 	expect_no_rests();
 	free(token);
 	buf_destroy(&jwks);

@@ -86,7 +86,7 @@ static const char *lend(const char *path)
 {
 	struct stat owner;
 	char text[16 * 1024];
-	const char *copy = ask_format("%s/%s", postgres_folder(), api_name("tls"));
+	const char *copy = api_path("tls");
 	int from = open(path, O_RDONLY | O_CLOEXEC);
 	int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ssize_t len = read(from, text, sizeof text);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "support/account.h"
+#include "support/api.h"
 #include "support/auth_folder.h"
 #include "support/fastcgi.h"
 
@@ -92,7 +92,7 @@ Test(workers, a_stop_signal_leaves_no_request_behind_in_the_queue)
 	int queued[QUEUED];
 	int in_hand = hold(auth);
 	for (size_t i = 0; i < QUEUED; i++)
-		queued[i] = account_begin(auth, &ask);
+		queued[i] = responder_begin(auth, &ask);
 	kill(responder_pid(auth), SIGTERM);
 	expect_answer(in_hand);
 	for (size_t i = 0; i < QUEUED; i++)
@@ -120,7 +120,7 @@ Test(workers, a_stop_signal_within_a_head_leaves_no_request_behind_in_the_queue)
 	int half = fastcgi_connect(responder_socket(auth));
 	cr_assert(half >= 0 && fastcgi_send(half, (struct view){"\1\1\0\1\0\10\0\0\0\1", 10}));
 	until(is_read, &half, "the half head is in hand");
-	int queued = account_begin(auth, &ask);
+	int queued = responder_begin(auth, &ask);
 	kill(responder_pid(auth), SIGTERM);
 	until(has_taken_term, auth, "the signal has come");
 	close(half);

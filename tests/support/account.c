@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "support/fastcgi.h"
 #include "support/postgres.h"
 
 #define PAYLOAD "{\"sub\":\"%s\",\"iss\":\"" API_ORIGIN "\",\"aud\":\"" API_ORIGIN "\""
@@ -47,17 +46,6 @@ const char *account_value(const char *database, const char *sql)
 	const char *kept = ask_keep(view_of(value));
 	free(value);
 	return kept;
-}
-
-int account_begin(const struct responder *responder, const struct ask *ask)
-{
-	struct buf request = buf_make(128 * 1024);
-	ask_write(ask, &request);
-	int fd = fastcgi_connect(responder_socket(responder));
-	cr_assert_geq(fd, 0);
-	cr_assert(fastcgi_send(fd, buf_view(&request)));
-	buf_destroy(&request);
-	return fd;
 }
 
 struct ask account_erase(const char *user, const char *token)

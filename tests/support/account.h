@@ -18,9 +18,6 @@ void account_fill(const char *database, const char *user, unsigned count, unsign
 /* The first value of a query by a superuser; lives until the test's end. */
 const char *account_value(const char *database, const char *sql);
 
-/* Sends a request and waits for nothing; responder_answer() takes the answer. */
-int account_begin(const struct responder *responder, const struct ask *ask);
-
 /* The request that erases `user`, confirmed. */
 struct ask account_erase(const char *user, const char *token);
 

@@ -35,6 +35,11 @@ const char *api_name(const char *start)
 	return ask_format("%s_%d_%d", start, getpid(), count++);
 }
 
+const char *api_path(const char *start)
+{
+	return ask_format("%s/%s", postgres_folder(), api_name(start));
+}
+
 /* ---- settings ---- */
 
 static bool same_name(const char *a, const char *b)
@@ -244,6 +249,43 @@ void expect_outcome_unknown(const struct answer *answer, const char *asked)
 {
 	expect_problem(answer, 503, "outcome_unknown", asked);
 	cr_expect(view_is_absent(answer_header(answer, "Retry-After")), "%s: Retry-After", asked);
+}
+
+static bool lists(void *tasks)
+{
+	return api_ask(tasks, "GET", "/api/anna/tasks", NULL)->status == 200;
+}
+
+void api_until_lists(struct responder *tasks)
+{
+	until(lists, tasks, "the tasks are listed");
+}
+
+struct readiness {
+	struct responder *health;
+	int status;
+	const char *code; /* NULL: none */
+};
+
+static const struct ask ready = {.target = "/ready"};
+
+static bool is_ready_as(void *context)
+{
+	const struct readiness *wanted = context;
+	const struct answer *answer = responder_ask(wanted->health, &ready);
+	return answer->status == wanted->status &&
+	       (!wanted->code || view_equal(answer_text(answer, "code"), view_of(wanted->code)));
+}
+
+void api_until_ready(struct responder *health, int status, const char *code)
+{
+	struct readiness wanted = {health, status, code};
+	until(is_ready_as, &wanted, ask_format("/ready says %d %s", status, code ? code : ""));
+	if (code)
+		expect_try_again(responder_ask(health, &ready), 503, code, "/ready");
+	const struct answer *answer = responder_ask(health, &(struct ask){.target = "/health"});
+	cr_expect_eq(answer->status, 200, "/health looks at nothing but the process");
+	cr_expect(view_equal(answer->body, VIEW("{\"status\":\"ok\"}")));
 }
 
 int64_t api_metric(const struct responder *health, const char *sample)

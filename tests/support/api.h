@@ -18,6 +18,9 @@
 /* A name for the test's own use that no other test has, of that start. */
 const char *api_name(const char *start);
 
+/* A path of such a name beside the cluster's socket; nothing is there. */
+const char *api_path(const char *start);
+
 /* Settings under which a program starts: the secret, the origin, and `more` up
  * to its NULL, which wins over them; "NAME" without "=" takes one away. */
 const char *const *api_settings(const char *const more[]);
@@ -60,6 +63,13 @@ void expect_try_again(const struct answer *answer, int status, const char *code,
 
 /* The one after which nobody may repeat blindly what was asked? */
 void expect_outcome_unknown(const struct answer *answer, const char *asked);
+
+/* Waits until the tasks of anna are listed, as until() waits. */
+void api_until_lists(struct responder *tasks);
+
+/* Waits until /ready answers so, which tells of what is true now when its last result is old
+ * enough; `code` is NULL: it has nothing to complain of. /health has nothing in either case. */
+void api_until_ready(struct responder *health, int status, const char *code);
 
 /* The value of a line of /metrics, asked of health.fcgi; -1: there is no such line. */
 int64_t api_metric(const struct responder *health, const char *sample);

@@ -293,6 +293,29 @@ struct view responder_log(const struct responder *responder)
 	return (struct view){text, (size_t)len};
 }
 
+bool responder_has_logged(const struct responder *responder, const char *text)
+{
+	struct view log = responder_log(responder);
+	return memmem(log.ptr, log.len, text, strlen(text)) != NULL;
+}
+
+struct wait_log {
+	const struct responder *responder;
+	const char *text;
+};
+
+static bool is_logged(void *context)
+{
+	const struct wait_log *wait = context;
+	return responder_has_logged(wait->responder, wait->text);
+}
+
+void responder_until_logged(const struct responder *responder, const char *text)
+{
+	struct wait_log wait = {responder, text};
+	until(is_logged, &wait, text);
+}
+
 size_t responder_workers(const struct responder *responder, pid_t *out, size_t max)
 {
 	size_t count = 0;
@@ -405,7 +428,7 @@ static bool is_head(const struct ask *ask)
 	return ask->method && strcmp(ask->method, "HEAD") == 0;
 }
 
-const struct answer *responder_ask(const struct responder *responder, const struct ask *ask)
+int responder_begin(const struct responder *responder, const struct ask *ask)
 {
 	struct buf request = buf_make(BYTES_MAX);
 	forbid_ask(ask);
@@ -415,6 +438,12 @@ const struct answer *responder_ask(const struct responder *responder, const stru
 	bool sent = fastcgi_send(fd, buf_view(&request));
 	buf_destroy(&request);
 	cr_assert(sent, "the request could not be sent: %.*s", VIEW_ARGS(responder_log(responder)));
+	return fd;
+}
+
+const struct answer *responder_ask(const struct responder *responder, const struct ask *ask)
+{
+	int fd = responder_begin(responder, ask);
 	const struct answer *answer = responder_answer(fd, is_head(ask));
 	close(fd);
 	return answer;

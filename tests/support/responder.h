@@ -47,6 +47,12 @@ struct view responder_socket(const struct responder *responder);
 /* All that it and its workers have logged so far; lives until the test's end. */
 struct view responder_log(const struct responder *responder);
 
+/* Does that hold this text? */
+bool responder_has_logged(const struct responder *responder, const char *text);
+
+/* Waits until it does, as until() waits. */
+void responder_until_logged(const struct responder *responder, const char *text);
+
 /* Its children: workers, and those that are about to end. */
 size_t responder_workers(const struct responder *responder, pid_t *out, size_t max);
 
@@ -60,7 +66,10 @@ int responder_stop(struct responder *responder);
 /* Asks on a connection of its own; the test fails if no whole answer comes. */
 const struct answer *responder_ask(const struct responder *responder, const struct ask *ask);
 
-/* Reads the answer to what a test has sent on `fd` itself. */
+/* Asks and does not wait: the connection, for responder_answer() and then close(). */
+int responder_begin(const struct responder *responder, const struct ask *ask);
+
+/* Reads the answer to what was sent on `fd`. */
 const struct answer *responder_answer(int fd, bool to_head);
 
 /* Skips the test unless it may look into the memory and at the descriptors of
