@@ -289,4 +289,4 @@ clean: ## remove what was built; a running stack's data stays
 	rm -rf build/release build/debug build/asan build/coverage build/fuzz build/dist
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
