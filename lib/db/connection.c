@@ -279,6 +279,13 @@ enum pipeline_end connection_check(struct connection *connection, bool role_chec
 	return PIPELINE_DONE;
 }
 
+static struct step step_of(bool prepare, const char *name, const char *sql, bool *prepared, const struct view *values,
+                           size_t count)
+{
+	return (struct step){
+	        .sql = sql, .name = prepare ? name : NULL, .prepared = prepared, .values = values, .count = count};
+}
+
 enum pipeline_end connection_run(struct connection *connection, const struct connection_job *job, int64_t deadline,
                                  PGresult **ret, struct pipeline_fault *ret_fault)
 {
@@ -291,47 +298,21 @@ enum pipeline_end connection_run(struct connection *connection, const struct con
 		all[i + 1] = job->values[i];
 	struct step steps[PIPELINE_STEPS_MAX];
 	size_t count = 0;
-	steps[count] = (struct step){
-	        .sql = identity_sql,
-	        .name = job->prepare ? "todo_identity" : NULL,
-	        .prepared = &connection->prepared_identity,
-	        .values = identity,
-	        .count = 3,
-	};
-	count++;
+	steps[count++] =
+	        step_of(job->prepare, "todo_identity", identity_sql, &connection->prepared_identity, identity, 3);
 	/* A step of its own, since it may wait for a lock: the timeout that the
 	 * identity sets begins with the next statement. */
-	if (job->admit) {
-		steps[count] = (struct step){
-		        .sql = admission_sql,
-		        .name = job->prepare ? "todo_admission" : NULL,
-		        .prepared = &connection->prepared_admission,
-		        .values = admission,
-		        .count = 3,
-		};
-		count++;
-	}
+	if (job->admit)
+		steps[count++] = step_of(job->prepare, "todo_admission", admission_sql, &connection->prepared_admission,
+		                         admission, 3);
 	/* A step of its own as well: the statement after it must see what those
 	 * before it in the queue have committed. */
-	if (job->in_turn) {
-		steps[count] = (struct step){
-		        .sql = turn_sql,
-		        .name = job->prepare ? "todo_turn" : NULL,
-		        .prepared = &connection->prepared_turn,
-		        .values = identity,
-		        .count = 1,
-		};
-		count++;
-	}
-	steps[count] = (struct step){
-	        .sql = statements[job->statement].sql,
-	        .name = job->prepare ? statements[job->statement].name : NULL,
-	        .prepared = &connection->prepared[job->statement],
-	        .values = all,
-	        .count = job->count + 1,
-	        .take = job->take,
-	        .context = job->context,
-	};
+	if (job->in_turn)
+		steps[count++] = step_of(job->prepare, "todo_turn", turn_sql, &connection->prepared_turn, identity, 1);
+	steps[count] = step_of(job->prepare, statements[job->statement].name, statements[job->statement].sql,
+	                       &connection->prepared[job->statement], all, job->count + 1);
+	steps[count].take = job->take;
+	steps[count].context = job->context;
 	count++;
 	PGresult *results[PIPELINE_STEPS_MAX] = {NULL};
 	enum pipeline_end end = pipeline_run(connection->conn, steps, count, deadline, results, ret_fault);

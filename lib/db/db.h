@@ -1,8 +1,8 @@
 /* The database: one connection of this process, and statements run as one user.
  *
- * The only way to user data is db_run(), which takes a principal. Identity,
- * statement and one Sync travel as one pipeline: an implicit transaction in
- * one round trip.
+ * The only ways to user data are db_run() and db_run_each(), which take a
+ * principal. Identity, statement and one Sync travel as one pipeline: an
+ * implicit transaction in one round trip.
  */
 #ifndef DB_DB_H
 #define DB_DB_H
