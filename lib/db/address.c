@@ -112,6 +112,39 @@ static bool has_good_ports(const struct address *address)
 	return true;
 }
 
+static bool is_among(struct view value, struct view words)
+{
+	while (!view_is_absent(words))
+		if (view_equal(view_trim(view_cut(&words, ',')), value))
+			return true;
+	return false;
+}
+
+/* The same of options that have a few words for values. */
+static bool has_good_words(const struct address *address, struct view setting, struct buf *error)
+{
+	static const struct {
+		const char *keyword;
+		const char *words;
+	} options[] = {
+	        {"sslmode", "disable, allow, prefer, require, verify-ca, verify-full"},
+	        {"target_session_attrs", "any, read-write, read-only, primary, standby, prefer-standby"},
+	        {"channel_binding", "disable, prefer, require"},
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		struct view value = view_of(address_option(address, options[i].keyword));
+		if (view_is_absent(value) || is_among(value, view_of(options[i].words)))
+			continue;
+		buf_add(error, setting);
+		BUF_LIT(error, ": ");
+		buf_add(error, view_of(options[i].keyword));
+		BUF_LIT(error, " is none of ");
+		buf_add(error, view_of(options[i].words));
+		return false;
+	}
+	return true;
+}
+
 static bool trust_ca_file(struct address *address, const struct config *config, struct buf *error)
 {
 	char file[4097];
@@ -174,9 +207,13 @@ static bool settle(struct address *address, const struct config *config, const c
 		if (!address_set(address, "tcp_user_timeout", milliseconds))
 			return false;
 	}
-	if (leaves_the_machine(address) && !view_equal(config->database_tls, VIEW("insecure")))
-		return require_tls(address, config, error);
-	return !lacks_authorities(address) || trust_ca_file(address, config, error);
+	if (leaves_the_machine(address) && !view_equal(config->database_tls, VIEW("insecure"))) {
+		if (!require_tls(address, config, error))
+			return false;
+	} else if (lacks_authorities(address) && !trust_ca_file(address, config, error)) {
+		return false;
+	}
+	return has_good_words(address, setting, error);
 }
 
 bool address_make(const struct config *config, struct address *ret, struct buf *error)

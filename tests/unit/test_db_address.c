@@ -223,6 +223,37 @@ Test(address, an_error_names_the_setting_and_never_the_value)
 	}
 }
 
+/* libpq finds them when it connects, and calls it the server's fault. */
+Test(address, values_that_an_option_does_not_have_are_refused_at_once)
+{
+	static const struct {
+		const char *options;
+		const char *error; /* NULL: none */
+	} cases[] = {
+	        {"sslmode=off", "error: DATABASE_URL: sslmode is none of "
+	                        "disable, allow, prefer, require, verify-ca, verify-full"},
+	        {"sslmode=Require", "error: DATABASE_URL: sslmode is none of "
+	                            "disable, allow, prefer, require, verify-ca, verify-full"},
+	        {"target_session_attrs=master", "error: DATABASE_URL: target_session_attrs is none of "
+	                                        "any, read-write, read-only, primary, standby, prefer-standby"},
+	        {"channel_binding=on", "error: DATABASE_URL: channel_binding is none of disable, prefer, require"},
+	        {"port=0", "error: DATABASE_URL: the port must be a number from 1 to 65535"},
+	        {"port=65536", "error: DATABASE_URL: the port must be a number from 1 to 65535"},
+	        {"sslmode=disable", NULL},
+	        {"sslmode=verify-ca", NULL},
+	        {"target_session_attrs=prefer-standby", NULL},
+	        {"channel_binding=require", NULL},
+	        {"port=65535", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char url[200];
+		snprintf(url, sizeof url, "postgresql://u@localhost/d?%s", cases[i].options);
+		expect_option(url, "host", cases[i].error ? cases[i].error : "localhost");
+	}
+	/* Off the machine the word is ours. */
+	expect_option("postgresql://u@db.example/d?sslmode=off", "sslmode", "verify-full");
+}
+
 Test(address, certificates_must_be_readable_where_they_are_needed)
 {
 	struct config config = config_of("postgresql://u@db.example/d");
