@@ -183,6 +183,27 @@ Test(account, export_of_100000_tasks_takes_no_memory)
 	cr_expect(SANITIZED || after - before < 1024, "from %ld to %ld KiB", before, after);
 }
 
+/* As many tasks as a user may have unless told otherwise, and none could be greater: it fits into the time of a
+ * request. */
+Test(account, all_that_a_user_may_have_is_taken_along_and_erased)
+{
+	enum { TASKS = SANITIZED ? 1000 : 10000 };
+	const char *database;
+	struct responder *account = start(&database);
+	postgres_run(
+	        "postgres", database,
+	        ask_format("INSERT INTO todo.task (user_id, id, title, description, due_date, tags)"
+	                   " SELECT 'anna', gen_random_uuid(), repeat('\U0001F600', 255),"
+	                   " repeat('\U0001F600', 1000), now(), ARRAY(SELECT chr(64 + t) || repeat('\U0001F600', 49)"
+	                   " FROM generate_series(1, 20) t) FROM generate_series(1, %d)",
+	                   TASKS));
+	struct ask ask = export_of("anna");
+	cr_expect_gt(read_away(account_begin(account, &ask)), (size_t)TASKS * 9000);
+	ask = account_erase("anna", api_token("anna"));
+	cr_expect_eq(responder_ask(account, &ask)->status, 204);
+	expect_value(database, "SELECT count(*) FROM todo.task", "0");
+}
+
 Test(account, export_of_many_tasks_is_whole)
 {
 	enum { TASKS = 5000 };
