@@ -30,7 +30,7 @@ deps_main() {
     if ((EUID != 0)); then
         warn 'these packages are missing; install them with'
         printf '\n    sudo apt-get update && sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}" >&2
-        warn "(that starts lighttpd and a default PostgreSQL cluster if they are among them; sudo bin/stack deps $* does not)"
+        warn "(that starts the services among them, and a default PostgreSQL cluster; sudo bin/stack deps $* does not)"
         exit 1
     fi
     say "installing ${missing[*]}"
