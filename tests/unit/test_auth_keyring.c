@@ -708,14 +708,98 @@ Test(keyring, refuses_to_start_with_bad_settings)
 	expect_refusal(&config, -1, "JWKS_URL needs STATE_DIR");
 	config.jwks_rsa_alg = VIEW("HS256");
 	expect_refusal(&config, folder.fd, "JWKS_RSA_ALG is not an RSA algorithm");
+	config.jwks_rsa_alg = VIEW("RSA256");
+	expect_refusal(&config, folder.fd, "JWKS_RSA_ALG is not an RSA algorithm");
+	config = standard();
+	config.jwks_file = VIEW("/nowhere/jwks.json");
+	config.jwks_url = VIEW("http://app.example/jwks");
+	expect_refusal(&config, folder.fd, "JWKS_FILE can't be opened");
 	config = standard();
 	config.better_auth_secret = VIEW(SECRET);
 	config.better_auth_url = VIEW("app.example");
 	expect_refusal(&config, -1, "BETTER_AUTH_URL is not an http or https URL");
 	config = standard();
 	config.better_auth_secret = VIEW(SECRET);
-	config.jwt_required_scope = VIEW("two words");
-	expect_refusal(&config, -1, "JWT_REQUIRED_SCOPE is not one scope");
+	static const char *const no_scopes[] = {"two words", " a", "a\"b", "a\\b", "a\x7f", "a\xc3\xa9", "a\t"};
+	for (size_t i = 0; i < COUNT(no_scopes); i++) {
+		config.jwt_required_scope = view_of(no_scopes[i]);
+		expect_refusal(&config, -1, "JWT_REQUIRED_SCOPE is not one scope");
+	}
+	config.jwt_required_scope = VIEW("!tasks:read~");
+	keyring_close(open_with(&config));
+}
+
+Test(keyring, takes_a_cookie_only_with_what_that_needs)
+{
+	struct config config = standard();
+
+	config.better_auth_secret = VIEW(SECRET);
+	config.auth_cookie_name = VIEW("data");
+	struct keyring *keyring = open_with(&config);
+	cr_expect(view_is_absent(keyring_cookie_name(keyring)), "off by default");
+	keyring_close(keyring);
+	config.auth_cookie = true;
+	keyring = open_with(&config);
+	cr_expect(view_equal(keyring_cookie_name(keyring), VIEW("__Secure-data")));
+	cr_expect(view_equal(keyring_origin(keyring), VIEW(ORIGIN)));
+	keyring_close(keyring);
+	config.better_auth_url = VIEW("http://localhost:3000");
+	keyring = open_with(&config);
+	cr_expect(view_equal(keyring_cookie_name(keyring), VIEW("data")));
+	keyring_close(keyring);
+	config.auth_cookie_name = VIEW("a b");
+	expect_refusal(&config, -1,
+	               "AUTH_COOKIE_NAME is no name of a cookie; __Secure- is put before it where it belongs");
+	config.auth_cookie_name = VIEW("data");
+	config.better_auth_url = ABSENT;
+	config.jwt_issuer = VIEW("none");
+	config.jwt_audience = VIEW("none");
+	expect_refusal(&config, -1, "AUTH_COOKIE needs BETTER_AUTH_URL");
+	config.better_auth_secret = ABSENT;
+	config.jwks_url = VIEW("https://app.example/jwks");
+	expect_refusal(&config, folder.fd, "AUTH_COOKIE needs BETTER_AUTH_SECRET");
+}
+
+/* Better Auth signs the cookie with HS256, whatever signs its tokens. */
+Test(keyring, verifies_a_session_by_the_secret_alone)
+{
+	static const char session[] = "{\"session\":{\"userId\":\"u1\",\"expiresAt\":\"2999-01-01T00:00:00Z\"},"
+	                              "\"user\":{\"id\":\"u1\"},\"exp\":1800000900}";
+	static const struct {
+		enum alg alg;
+		const char *secret;
+		const char *header;
+		const char *payload;
+		enum jwt_error error;
+	} cases[] = {
+	        {ALG_HS256, SECRET, "{\"alg\":\"HS256\"}", session, JWT_OK},
+	        {ALG_HS256, PREVIOUS, "{\"alg\":\"HS256\"}", session, JWT_BAD_SIGNATURE},
+	        {ALG_HS512, SECRET, "{\"alg\":\"HS512\"}", session, JWT_ALG_MISMATCH},
+	        {ALG_HS256, SECRET, "{\"alg\":\"HS256\",\"kid\":\"k1\"}", session, JWT_UNKNOWN_KID},
+	        {ALG_HS256, SECRET, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", session, JWT_BAD_TYP},
+	        {ALG_HS256, SECRET, "{\"alg\":\"HS256\"}", "", JWT_NOT_THREE_PARTS},
+	        {ALG_HS256, SECRET, "{\"alg\":\"HS256\"}", GOOD, JWT_BAD_SESSION},
+	};
+	struct config config = standard();
+	struct keyring *keyring;
+	struct claims claims;
+
+	config.better_auth_secret = VIEW(SECRET);
+	config.jwt_shared_secret_alg = VIEW("HS512");
+	config.auth_cookie = true;
+	config.auth_cookie_name = VIEW("data");
+	keyring = open_with(&config);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct issuer *issuer = issuer_new_secret(cases[i].alg, cases[i].secret);
+		char *token = issuer_token(issuer, cases[i].header, cases[i].payload);
+
+		expect(keyring_verify_session(keyring, &arena, view_of(token), NOW, &claims), cases[i].error,
+		       cases[i].header);
+		free(token);
+		issuer_free(issuer);
+	}
+	expect(keyring_verify_session(keyring, &arena, VIEW("abc"), NOW, &claims), JWT_NOT_THREE_PARTS, "no token");
+	keyring_close(keyring);
 }
 
 /* ---- key sets by HTTP ---------------------------------------------------------------------------- */
@@ -925,4 +1009,59 @@ Test(keyring, keeps_a_key_that_one_of_two_sources_has_dropped)
 	buf_destroy(&text);
 	issuer_free(issuers[0]);
 	issuer_free(issuers[1]);
+}
+
+/* What it is refused for, no set of it makes good again. */
+Test(keyring, does_not_start_with_a_source_that_is_refused)
+{
+	static const struct source_type type = {table_update, table_keys, table_close};
+	bool is_closed = false;
+	struct table table = {.source = {.type = &type, .refusal = "can be written"}, .is_closed = &is_closed};
+	struct keyring_parts parts = {.state_dir = -1, .extra = &table.source};
+	struct config config = standard();
+	struct keyring *keyring = NULL;
+
+	cr_expect_not(keyring_open(&config, &parts, &keyring, &error));
+	cr_expect(view_equal(buf_view(&error), VIEW("JWKS_TABLE: can be written")), "%.*s",
+	          VIEW_ARGS(buf_view(&error)));
+	cr_expect_null(keyring);
+	cr_expect_not(is_closed, "it remains the caller's");
+}
+
+Test(keyring, lists_its_keys_as_far_as_they_may_be_told)
+{
+	const int64_t until = NOW + 10 * CLOCK_SECOND;
+	struct issuer *issuers[] = {issuer_new(ALG_ES256, "k1"), issuer_new(ALG_ES256, "k1"),
+	                            issuer_new(ALG_EDDSA, "k2")};
+	struct config config = standard();
+	struct keyring *keyring;
+	struct keyring_key keys[8];
+
+	config.better_auth_secret = VIEW(SECRET);
+	config.better_auth_previous_secrets = VIEW(PREVIOUS);
+	config.better_auth_previous_secrets_until = VIEW("2027-01-15T08:00:10Z");
+	config.jwks_file = write_jwks(issuers, COUNT(issuers));
+	keyring = open_with(&config);
+	cr_expect_eq(keyring_list(keyring, NOW, keys, COUNT(keys)), 3, "secrets verify no bearer beside a key set");
+	keyring_close(keyring);
+	config.jwt_shared_secret = true;
+	keyring = open_with(&config);
+	cr_expect_eq(keyring_list(keyring, until, keys, COUNT(keys)), 4, "the previous one counts no more");
+	cr_assert_eq(keyring_list(keyring, until - 1, keys, COUNT(keys)), 5);
+	cr_expect_str_eq(keys[0].setting, "BETTER_AUTH_SECRET");
+	cr_expect_eq(keys[0].until, INT64_MAX);
+	cr_expect_eq(keys[0].alg, ALG_HS256);
+	cr_expect_str_eq(keys[1].setting, "BETTER_AUTH_PREVIOUS_SECRETS");
+	cr_expect_eq(keys[1].until, until);
+	for (size_t i = 2; i < 5; i++) {
+		cr_expect_str_eq(keys[i].setting, "JWKS_FILE");
+		cr_expect_eq(keys[i].is_disputed, i < 4);
+		cr_expect(view_equal(keys[i].kid, i < 4 ? VIEW("k1") : VIEW("k2")));
+		cr_expect_eq(keys[i].alg, i < 4 ? ALG_ES256 : ALG_EDDSA);
+	}
+	for (size_t max = 0; max <= 5; max++)
+		cr_expect_eq(keyring_list(keyring, NOW, keys, max), max);
+	keyring_close(keyring);
+	for (size_t i = 0; i < COUNT(issuers); i++)
+		issuer_free(issuers[i]);
 }

@@ -132,3 +132,17 @@ Test(keyset, counts_the_same_key_once)
 	cr_expect_eq(find(ALG_HS256, ABSENT, &found), JWT_OK, "one key under two names is one key");
 	cr_expect_eq(notes.len, 0);
 }
+
+Test(keyset, leaves_out_what_it_has_no_room_for_and_says_so)
+{
+	struct key *found;
+
+	add(0, ALG_HS256, ABSENT, VIEW("secret a"));
+	while (set.count < KEYSET_MAX)
+		keyset_add(&set, keys[0], &notes);
+	cr_expect_eq(notes.len, 0);
+	add(1, ALG_HS384, VIEW("b"), VIEW("secret b"));
+	cr_expect_eq(set.count, KEYSET_MAX);
+	cr_expect_eq(find(ALG_HS384, VIEW("b"), &found), JWT_UNKNOWN_KID);
+	cr_expect(view_equal(buf_view(&notes), VIEW("key set: too many keys, one is left out\n")));
+}
