@@ -1,5 +1,6 @@
 /* todoctl check: would programs with these settings serve, and how safely. */
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/machine.h"
@@ -125,9 +126,22 @@ static void check_role(struct db *db, const char *role)
 		explain_schema(db_schema(db));
 }
 
+/* Anybody may put a socket there while the database has none. */
+static bool is_open_to_all(const char *folder)
+{
+	struct stat status;
+
+	return stat(folder, &status) != 0 || (status.st_mode & S_IWOTH) != 0;
+}
+
 static void check_tls(const struct config *config, const struct operator_facts *facts)
 {
-	if (facts->is_socket)
+	if (facts->is_socket && !facts->is_peer_named && is_open_to_all(facts->host))
+		found(NOTE, "TLS",
+		      "everybody may write to %s: who puts a socket there while the database is away is sent the "
+		      "password. Have its socket elsewhere, or name its user in the URL (requirepeer)",
+		      facts->host);
+	else if (facts->is_socket)
 		found(FINE, "TLS", "none is needed on the socket in %s", facts->host);
 	else if (facts->is_encrypted && strcmp(facts->sslmode, "verify-full") == 0)
 		found(FINE, "TLS", "to %s, which proves its name (verify-full)", facts->host);
@@ -136,8 +150,10 @@ static void check_tls(const struct config *config, const struct operator_facts *
 		      "TODO_DATABASE_TLS=insecure: whoever sits between here and %s reads and changes everything",
 		      facts->host);
 	else
-		found(FINE, "TLS", "%s, to %s on this machine", facts->is_encrypted ? "unverified" : "none",
-		      facts->host);
+		found(NOTE, "TLS",
+		      "%s, to %s on this machine: on a shared host anybody may own that port while the database is "
+		      "away, and is sent the password. Reach it by its socket, or with sslmode=verify-full",
+		      facts->is_encrypted ? "unverified" : "none", facts->host);
 }
 
 static void check_clock(const struct config *config, const struct operator_facts *facts)

@@ -64,6 +64,7 @@ bool operator_read_facts(const struct config *config, struct operator_facts *ret
 		return refuse(error, PQerrorMessage(conn));
 	struct operator_facts facts = {
 	        .is_socket = PQhost(conn) && PQhost(conn)[0] == '/',
+	        .is_peer_named = address_option(&address, "requirepeer") != NULL,
 	        .is_encrypted = PQsslInUse(conn) == 1,
 	        .ahead = number(result, 2) - (before + (clock_now() - before) / 2),
 	        .connections = number(result, 3),

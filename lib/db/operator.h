@@ -15,6 +15,7 @@ struct operator_facts {
 	char version[OPERATOR_TEXT_MAX];
 	char sslmode[OPERATOR_TEXT_MAX];
 	bool is_socket;
+	bool is_peer_named; /* requirepeer: the socket's owner is that user, or nothing is sent */
 	bool is_encrypted;
 	int64_t ahead;       /* microseconds that its clock is ahead of ours */
 	int64_t connections; /* that this role may have, all told */

@@ -11,6 +11,7 @@
 #include "support/auth_server.h"
 #include "support/issuer.h"
 #include "support/postgres.h"
+#include "support/relay.h"
 
 POSTGRES_FOR_ALL_TESTS
 
@@ -182,6 +183,39 @@ Test(operator, check_notes_what_is_less_safe_than_it_could_be)
 		struct said said = run(cases[i].more, "check");
 		expect_said(&said, 0, cases[i].part);
 	}
+}
+
+/* A neighbour's own server on that port, or behind that socket, could ask for the password in clear. */
+Test(operator, check_notes_where_others_could_stand_in_for_the_database)
+{
+	if (geteuid() != 0)
+		cr_skip_test("the cases take root for the socket's user");
+	struct relay *relay = relay_start(postgres_folder());
+	char *socket = postgres_url_in(relay->folder, "todo_app", database);
+	const char *folder_at = strstr(socket, "@/");
+	cr_assert_not_null(folder_at);
+	const char *port = ask_format("%.*s@127.0.0.1:%d/%s", (int)(folder_at - socket), socket, relay->port, database);
+	const char *named = ask_format("%s&requirepeer=root", socket);
+	const char *misnamed = ask_format("%s&requirepeer=nobody", socket);
+	const struct {
+		const char *url;
+		mode_t mode;
+		int status;
+		const char *part;
+	} cases[] = {
+	        {port, 0700, 0, "note  TLS: none, to 127.0.0.1 on this machine"},
+	        {socket, 0700, 0, "ok    TLS: none is needed"},
+	        {socket, 01777, 0, "note  TLS: everybody may write to "},
+	        {named, 01777, 0, "ok    TLS: none is needed"},
+	        {misnamed, 01777, 1, "BAD   database: "},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		cr_assert_eq(chmod(relay->folder, cases[i].mode), 0);
+		struct said said = run(ask_format("DATABASE_URL='%s'", cases[i].url), "check");
+		expect_said(&said, cases[i].status, cases[i].part);
+	}
+	free(socket);
+	relay_stop(relay);
 }
 
 /* ---- config and help ---------------------------------------------------- */
