@@ -357,6 +357,83 @@ Test(issuer, hears_the_address_of_the_connection_alone_through_nginx)
 	hears_the_address_of_the_connection("issuer-n-address", "SERVER=nginx");
 }
 
+#define SIGN_IN "/api/auth/sign-in/email"
+enum { TOO_MANY = 429, WRONG_PASSWORD = 401 };
+
+static int guess_password(const char *path, const char *headers)
+{
+	return reply_to(&(struct http_ask){
+	                        .method = "POST",
+	                        .target = path,
+	                        .headers = text("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), headers),
+	                        .body = "{\"email\":\"alice@example.com\",\"password\":\"wrong horse battery\"}",
+	                })
+	        .status;
+}
+
+/* What such a guess is answered while an ordinary one is refused, just before it and just after. */
+static int guess_while_limited(const char *path, const char *headers)
+{
+	int64_t deadline = clock_monotonic() + PATIENCE * CLOCK_SECOND;
+	while (clock_monotonic() < deadline) {
+		if (guess_password(SIGN_IN, "") != TOO_MANY)
+			continue;
+		int status = guess_password(path, headers);
+		if (guess_password(SIGN_IN, "") == TOO_MANY)
+			return status;
+	}
+	cr_assert_fail("guesses are not limited");
+	return 0;
+}
+
+static void limits_guesses(const char *name, const char *server)
+{
+	static const char *const headers[] = {
+	        "X-Forwarded-For: 203.0.113.9\r\n", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.10\r\n",
+	        "X-Real-IP: 203.0.113.9\r\n",       "Forwarded: for=203.0.113.9\r\n",
+	        "Connection: X-Forwarded-For\r\n",  "User-Agent: somebody else\r\n",
+	};
+	static const char *const paths[] = {
+	        SIGN_IN "/",
+	        SIGN_IN "//",
+	        SIGN_IN "?x=1",
+	        SIGN_IN ";x",
+	        SIGN_IN "%2f",
+	        SIGN_IN "%20",
+	        "/api/auth//sign-in/email",
+	        "/api/auth/sign-in//email",
+	        "/api/auth/%73ign-in/email",
+	        "/api/auth/./sign-in/email",
+	        "/api/auth/x/../sign-in/email",
+	        "/x/../api/auth/sign-in/email",
+	        "/api/%61uth/sign-in/email",
+	        "/api/auth/sign-in%2femail",
+	        "/api/auth/sign-in\\email",
+	};
+	up(name, (const char *const[]){server, NULL});
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		cr_expect_eq(guess_while_limited(SIGN_IN, headers[i]), TOO_MANY, "%s", headers[i]);
+	/* A path that means nothing is as good a refusal. */
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		cr_expect_neq(guess_while_limited(paths[i], ""), WRONG_PASSWORD, "%s", paths[i]);
+	down();
+}
+
+Test(issuer, limits_guesses_whatever_header_or_path_they_come_with_through_lighttpd)
+{
+	limits_guesses("issuer-l-guess", "SERVER=lighttpd");
+}
+
+Test(issuer, limits_guesses_whatever_header_or_path_they_come_with_through_apache)
+{
+	limits_guesses("issuer-a-guess", "SERVER=apache");
+}
+
+Test(issuer, limits_guesses_whatever_header_or_path_they_come_with_through_nginx)
+{
+	limits_guesses("issuer-n-guess", "SERVER=nginx");
+}
+
 /* ---- what Better Auth signs that is no access token ---- */
 
 /* The value of the cookie of that name that the answer sets; NULL: none. */
