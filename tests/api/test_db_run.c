@@ -678,7 +678,7 @@ Test(db, a_statement_is_of_the_user_it_runs_for_whoever_was_there_before)
 			cr_expect_eq(write_task(db), OUTCOME_INTERNAL);
 			expect_own_task(db, "bert");
 		}
-		cr_expect_eq(db_connections(db), 1);
+		cr_expect_eq(db_counts(db).connections, 1);
 		db_close(db);
 	}
 }

@@ -416,7 +416,7 @@ Test(limits, a_user_whose_creations_wait_for_their_turn_keeps_nobody_waiting)
 	bertas.token = api_token("berta");
 	PGconn *holder = postgres_connect("postgres", database);
 	PQclear(PQexec(holder, "SELECT pg_advisory_lock(1953456239, hashtext('anna'))"));
-	int waiting = account_begin(tasks, &annas);
+	int waiting = responder_begin(tasks, &annas);
 	postgres_wait_for("postgres", database,
 	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
 	                  "current_database() AND wait_event = 'advisory'");
