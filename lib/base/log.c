@@ -174,12 +174,14 @@ static void line_add_head(struct line *line, enum log_level level, bool json)
 	}
 }
 
-static bool message_write(enum log_level level, struct view message)
+/* `before` stands before the line. */
+static bool message_write(struct view before, enum log_level level, struct view message)
 {
 	struct line line = {.len = 0};
 	bool json = log_form == LOG_JSON;
 	struct view tail = json ? VIEW("\"}\n") : VIEW("\n");
 
+	line_add(&line, before, 0);
 	line_add_head(&line, level, json);
 	line_add(&line, json ? VIEW("\"message\":\"") : VIEW(""), LOG_LINE_MAX / 4);
 	line_add_message(&line, message, json, tail.len);
@@ -187,7 +189,8 @@ static bool message_write(enum log_level level, struct view message)
 	return line_write(&line);
 }
 
-/* The line that tells of lost ones is none of them. */
+/* The line that tells of lost ones is none of them. A full disk may have taken half of
+ * one, which must not swallow it. */
 static void tell_lost(void)
 {
 	char text[96];
@@ -196,7 +199,7 @@ static void tell_lost(void)
 		return;
 	snprintf(text, sizeof(text), "%" PRIu64 " lines of the log were lost: nobody read them, or there was no room",
 	         log_untold);
-	if (message_write(LOG_LEVEL_WARNING, view_of(text)))
+	if (message_write(log_has_reader ? VIEW("") : VIEW("\n"), LOG_LEVEL_WARNING, view_of(text)))
 		log_untold = 0;
 }
 
@@ -211,7 +214,7 @@ void log_line(enum log_level level, struct view message)
 	if (level < log_lowest)
 		return;
 	tell_lost();
-	if (!message_write(level, message))
+	if (!message_write(VIEW(""), level, message))
 		count_lost();
 }
 
