@@ -198,7 +198,7 @@ Test(account, all_that_a_user_may_have_is_taken_along_and_erased)
 	                   " FROM generate_series(1, 20) t) FROM generate_series(1, %d)",
 	                   TASKS));
 	struct ask ask = export_of("anna");
-	cr_expect_gt(read_away(account_begin(account, &ask)), (size_t)TASKS * 9000);
+	cr_expect_gt(read_away(responder_begin(account, &ask)), (size_t)TASKS * 9000);
 	ask = account_erase("anna", api_token("anna"));
 	cr_expect_eq(responder_ask(account, &ask)->status, 204);
 	expect_value(database, "SELECT count(*) FROM todo.task", "0");
