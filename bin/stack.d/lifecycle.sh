@@ -230,8 +230,9 @@ stack_down() {
     if [[ -d $STACK_HOME/ephemeral ]]; then
         rm -rf "${STACK_HOME:?}/ephemeral" "$STACK_HOME/secrets-ephemeral"
         [[ -d $STACK_HOME/data ]] || rm -rf "${STACK_HOME:?}"
-        rmdir --ignore-fail-on-non-empty "$RUN_DIR" 2>/dev/null || true
     fi
+    # Where there was no stack any more, this command itself has made them.
+    rmdir --ignore-fail-on-non-empty "$STACK_HOME" "$RUN_DIR" 2>/dev/null || true
     say 'down'
 }
 
