@@ -236,6 +236,7 @@ Test(claims, bounds_sub_at_255_bytes)
 	struct buf payload = buf_make(4096);
 	struct claims claims;
 
+	cr_assert_eq(CLAIMS_SUBJECT_MAX, 255);
 	for (size_t len = CLAIMS_SUBJECT_MAX; len <= CLAIMS_SUBJECT_MAX + 1; len++) {
 		buf_reset(&payload, 0);
 		BUF_LIT(&payload, "{\"sub\":\"");

@@ -74,6 +74,7 @@ Test(jwk, binds_a_key_to_one_algorithm)
 	        {ED ",\"use\":\"sig\"", ALG_EDDSA},
 	        {ED ",\"key_ops\":[\"verify\"]", ALG_EDDSA},
 	        {ED ",\"key_ops\":[\"sign\",\"verify\"]", ALG_EDDSA},
+	        {ED ",\"key_ops\":[\"verify\",\"sign\"]", ALG_EDDSA},
 	        {ED ",\"x5c\":[\"no certificate\"],\"x5u\":\"https://elsewhere.example/\",\"iat\":1", ALG_EDDSA},
 	};
 
@@ -140,6 +141,7 @@ Test(jwk, skips_what_is_no_good)
 	        {"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\"", KEY_BAD_LENGTH},
 	        {"\"kty\":\"OKP\",\"crv\":\"Ed25519\"", KEY_BAD_ENCODING},
 	        {"\"kty\":\"RSA\",\"n\":\"" RSA_N "\"", KEY_BAD_ENCODING},
+	        {"\"kty\":\"RSA\",\"e\":\"AQAB\"", KEY_BAD_ENCODING},
 	        {"\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AQ\"", KEY_BAD_EXPONENT},
 	        {"\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"", KEY_BAD_MODULUS},
 	        {"\"crv\":\"Ed25519\",\"x\":\"" ED_X "\"", KEY_BAD_KTY},

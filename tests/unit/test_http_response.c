@@ -68,6 +68,14 @@ Test(http_response, gives_an_answer_without_content_neither_type_nor_length)
 	cr_expect_null(strcasestr(text, "transfer-encoding:"));
 }
 
+Test(http_response, gives_an_answer_of_one_byte_both)
+{
+	response.status = 200;
+	response.content_type = VIEW("application/json");
+	buf_add_char(&response.body, '1');
+	cr_expect_not_null(strstr(written(), "\r\nContent-Type: application/json\r\nContent-Length: 1\r\n"));
+}
+
 Test(http_response, names_every_status_that_can_be_answered)
 {
 	static const struct {
