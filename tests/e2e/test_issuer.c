@@ -277,18 +277,6 @@ static void keeps_paths_apart(const char *name, const char *server)
 	expect_answered_by_responder("/api/auth/../a/tasks", true, 404);
 	expect_answered_by_responder("/api/auth/%2e%2e/a/tasks", true, 404);
 
-	/* Who signs does not depend on what a client says of itself. */
-	struct reply reply = reply_to(&(struct http_ask){
-	        .method = "POST",
-	        .target = "/api/auth/sign-up/email",
-	        .headers = text("Origin: %s\r\nX-Forwarded-Host: attacker.example\r\nX-Forwarded-Proto: https\r\n"
-	                        "Forwarded: host=attacker.example;proto=https\r\n",
-	                        stack_value(&stack, "BASE_URL")),
-	        .body = "{\"email\":\"a@example.com\",\"password\":\"correct horse battery\",\"name\":\"a\"}",
-	});
-	cr_assert_eq(reply.status, 200);
-	struct user user = {.session = member(reply, "token")};
-	cr_expect_eq(ask("GET", "/auth/me", token_of(&user), NULL).status, 200);
 	down();
 }
 
@@ -355,6 +343,79 @@ Test(issuer, hears_the_address_of_the_connection_alone_through_apache)
 Test(issuer, hears_the_address_of_the_connection_alone_through_nginx)
 {
 	hears_the_address_of_the_connection("issuer-n-address", "SERVER=nginx");
+}
+
+/* A file beside the stack's logs, where Better Auth writes; empty when it is not there. */
+static struct view file_read(const char *name)
+{
+	FILE *file = fopen(text("%s/../%s", stack_value(&stack, "LOG_DIR"), name), "r");
+	if (!file)
+		return VIEW("");
+	char *room = malloc(FILE_MAX);
+	cr_assert_not_null(room);
+	size_t len = fread(room, 1, FILE_MAX, file);
+	fclose(file);
+	char *copy = arena_string(&arena, (struct view){room, len});
+	free(room);
+	cr_assert_not_null(copy);
+	return view_of(copy);
+}
+
+/* As ask_issuer(), from a client that says it is at another address. */
+static struct reply ask_issuer_elsewhere(const char *path, const char *session, const char *body)
+{
+	struct http http;
+	struct http_answer answer;
+	const char *token = session ? text("Authorization: Bearer %s\r\n", session) : "";
+	cr_assert(http_open(stack_port(&stack), &http));
+	http_send(&http, view_of(text("POST /api/auth%s HTTP/1.1\r\nHost: attacker.example\r\nOrigin: %s\r\n%s"
+	                              "X-Forwarded-Host: attacker.example\r\nX-Forwarded-Proto: https\r\n"
+	                              "Forwarded: host=attacker.example;proto=https\r\nConnection: close\r\n"
+	                              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	                              path, stack_value(&stack, "PUBLIC_URL"), token, strlen(body), body)));
+	enum http_result result = http_receive(&http, false, &answer);
+	cr_assert_eq(result, HTTP_OK, "%s: %s", path, http_result_text(result));
+	struct reply reply = {.status = answer.status, .json = http_json(&answer, &arena)};
+	http_answer_destroy(&answer);
+	http_close(&http);
+	return reply;
+}
+
+/* Neither who signs nor where a mail leads depends on what a client says of itself. */
+static void believes_no_client_where_it_is(const char *name, const char *server)
+{
+	up(name, (const char *const[]){server, "ISSUER_RATE_LIMIT=off", NULL});
+	struct reply reply = ask_issuer_elsewhere(
+	        "/sign-up/email", NULL,
+	        "{\"email\":\"alice@example.com\",\"password\":\"correct horse battery\",\"name\":\"alice\"}");
+	cr_assert_eq(reply.status, 200, "%d", reply.status);
+	struct user alice = {.session = member(reply, "token")};
+	cr_expect_eq(ask("GET", "/auth/me", token_of(&alice), NULL).status, 200);
+	reply = ask_issuer_elsewhere("/send-verification-email", alice.session,
+	                             "{\"email\":\"alice@example.com\",\"callbackURL\":\"/\"}");
+	cr_assert_eq(reply.status, 200, "%d", reply.status);
+	struct view lines = file_read("outbox.jsonl");
+	const cJSON *mail = NULL;
+	cr_assert_eq(json_parse(&arena, view_cut(&lines, '\n'), &mail), JSON_OK);
+	struct view link = json_member_text(mail, "url");
+	cr_expect(view_starts(link, view_of(text("%s/api/auth/", stack_value(&stack, "PUBLIC_URL")))), "%.*s",
+	          VIEW_ARGS(link));
+	down();
+}
+
+Test(issuer, believes_no_client_where_it_is_through_lighttpd)
+{
+	believes_no_client_where_it_is("issuer-l-where", "SERVER=lighttpd");
+}
+
+Test(issuer, believes_no_client_where_it_is_through_apache)
+{
+	believes_no_client_where_it_is("issuer-a-where", "SERVER=apache");
+}
+
+Test(issuer, believes_no_client_where_it_is_through_nginx)
+{
+	believes_no_client_where_it_is("issuer-n-where", "SERVER=nginx");
 }
 
 #define SIGN_IN "/api/auth/sign-in/email"
@@ -448,22 +509,6 @@ static char *cookie_set(struct view head, const char *name)
 		}
 	}
 	return NULL;
-}
-
-/* A file beside the stack's logs, where Better Auth writes; empty when it is not there. */
-static struct view file_read(const char *name)
-{
-	FILE *file = fopen(text("%s/../%s", stack_value(&stack, "LOG_DIR"), name), "r");
-	if (!file)
-		return VIEW("");
-	char *room = malloc(FILE_MAX);
-	cr_assert_not_null(room);
-	size_t len = fread(room, 1, FILE_MAX, file);
-	fclose(file);
-	char *copy = arena_string(&arena, (struct view){room, len});
-	free(room);
-	cr_assert_not_null(copy);
-	return view_of(copy);
 }
 
 static void is_refused(const struct user *user, const char *credential, const char *what)
