@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "support/api.h"
-#include "support/http.h"
+#include "support/http2.h"
 #include "support/web_server.h"
 
 static void teardown(void)
@@ -279,6 +279,27 @@ static const char forged[] =
         "Variable-TODO_USER: eve\r\nVariable_TODO_USER: eve\r\nTODO_USER: eve\r\nTodo-User: eve\r\n"
         "Todo_User: eve\r\nHTTP_TODO_USER: eve\r\nREDIRECT_TODO_USER: eve\r\nREMOTE_USER: eve\r\n";
 
+/* What is said by HTTP/2, to whoever says it is eve; "" where nothing is. */
+static const char *body_by_http2(const struct guarded *guarded, const char *path, const char *token)
+{
+	const struct http2_field fields[] = {
+	        {VIEW(":method"), VIEW("GET")},
+	        {VIEW(":scheme"), VIEW("http")},
+	        {VIEW(":path"), view_of(path)},
+	        {VIEW(":authority"), VIEW("localhost")},
+	        {VIEW("todo_user"), VIEW("eve")},
+	        {VIEW("variable-todo_user"), VIEW("eve")},
+	        {VIEW("authorization"), view_of(token ? ask_format("Bearer %s", token) : "Basic YW5uYTphbm5h")},
+	};
+	struct buf content = buf_make(LARGE);
+	enum http_result result =
+	        http2_ask(guarded->server.port, fields, sizeof fields / sizeof *fields, ABSENT, &content);
+	cr_expect(result == HTTP_OK || result == HTTP_CLOSED, "%s: %s", path, http_result_text(result));
+	const char *body = ask_keep(buf_view(&content));
+	buf_destroy(&content);
+	return body;
+}
+
 static void a_client_cannot_say_who_it_is(int kind)
 {
 	struct attack attack;
@@ -318,8 +339,16 @@ static void a_client_cannot_say_who_it_is(int kind)
 	        "/open.txt%2f..%2fmembers/notes.txt",
 	        "/members/.htaccess",
 	};
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		expect_kept_out(get(&guarded, paths[i], NULL), paths[i]);
+		if (kind == LIGHTTPD)
+			cr_expect_null(strstr(body_by_http2(&guarded, paths[i], NULL), PRIVATE), "HTTP/2: %s",
+			               paths[i]);
+	}
+	if (kind == LIGHTTPD) {
+		cr_expect_str_eq(body_by_http2(&guarded, NOTES, request.token), PRIVATE);
+		cr_expect_str_eq(body_by_http2(&guarded, WHO, request.token), "anna|");
+	}
 	web_server_stop(&guarded.server);
 }
 
