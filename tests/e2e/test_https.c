@@ -1,9 +1,12 @@
-/* Web servers that really speak TLS: Apache with the sample of a virtual host, lighttpd with its ready configuration
- * and one more socket. What a program knows of TLS is what they tell it. */
+/* Web servers that really speak TLS: Apache with the sample of a virtual host, lighttpd and nginx with their ready
+ * configurations and one more socket. What a program knows of TLS is what they tell it. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "support/api.h"
 #include "support/certificate.h"
@@ -174,6 +177,39 @@ static struct site lighttpd_start(const char *configuration, const char *more(co
 	return site;
 }
 
+/* ---- nginx, which starts no programs ---- */
+
+static void auth_start(const struct site *site)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int len = snprintf(address.sun_path, sizeof address.sun_path, "%s/run/auth.sock", place_of(site));
+	cr_assert_lt(len, (int)sizeof address.sun_path);
+	cr_assert(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+	          listen(listener, SOMAXCONN) == 0);
+	(void)responder_start_on(listener, "auth",
+	                         api_settings((const char *const[]){"DATABASE_URL", "HSTS_MAX_AGE=600", NULL}));
+	close(listener);
+}
+
+static struct site nginx_start(void)
+{
+	struct site site = site_make();
+	const char *place = place_of(&site);
+	run(ask_format(
+	        "cp -r bin/nginx '%s/' && cd '%s/nginx' && mv nginx.conf.sample nginx.conf &&"
+	        " sed -i -e 's,/usr/local/share/todo-fcgi,%s,; s,/run/todo-fcgi,%s/run,; s,/run/nginx.pid,%s/run/pid,'"
+	        " -e 's,/var/www/todo,%s/www,; s,/var/lib/nginx,%s/run,; s,/var/log/nginx/error.log,stderr,'"
+	        " -e '/^user /d; /issuer.conf;/d; s,listen .*,listen 127.0.0.1:%d; listen 127.0.0.1:%d ssl http2;"
+	        " ssl_certificate %s; ssl_certificate_key %s;,' nginx.conf routes.conf",
+	        place, place, place, place, place, place, place, site.server.port, site.tls_port, site.certificate.file,
+	        site.certificate.key));
+	auth_start(&site);
+	web_server_start(&site.server, (const char *const[]){"nginx", "-e", "stderr", "-g", "daemon off;", "-c",
+	                                                     ask_format("%s/nginx/nginx.conf", place), NULL});
+	return site;
+}
+
 /* ---- what a program is told ---- */
 
 /* The head of the answer to GET /auth/me, by TLS and that version of HTTP, from whoever has the certificate. */
@@ -204,10 +240,9 @@ Test(vhost, has_programs_ask_for_strict_transport)
 	web_server_stop(&site.server);
 }
 
-Test(https, lighttpd_has_programs_ask_for_strict_transport_on_tls_alone)
+static void expect_strict_on_tls_alone(struct site site)
 {
 	struct http_answer answer;
-	struct site site = lighttpd_start("server.conf", tls_socket);
 	expect_strict(head_by_tls(&site, "--http1.1"), "HTTP/1.1 401 ");
 	expect_strict(head_by_tls(&site, "--http2"), "HTTP/2 401");
 	const struct http_ask ask = {.method = "GET", .target = "/auth/me", .headers = "X-Forwarded-Proto: https\r\n"};
@@ -216,6 +251,16 @@ Test(https, lighttpd_has_programs_ask_for_strict_transport_on_tls_alone)
 	cr_expect(view_is_absent(http_header(&answer, VIEW("Strict-Transport-Security"), 0)));
 	http_answer_destroy(&answer);
 	web_server_stop(&site.server);
+}
+
+Test(https, lighttpd_has_programs_ask_for_strict_transport_on_tls_alone)
+{
+	expect_strict_on_tls_alone(lighttpd_start("server.conf", tls_socket));
+}
+
+Test(https, nginx_has_programs_ask_for_strict_transport_on_tls_alone)
+{
+	expect_strict_on_tls_alone(nginx_start());
 }
 
 /* ---- behind a balancer ---- */
