@@ -1,7 +1,12 @@
 /* The HTTP client's own promises: the environment, and the address behind a name. */
 #include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "auth/fetch.h"
 #include "base/clock.h"
@@ -29,7 +34,7 @@ static const char *fetch_from(const char *url, struct buf *body)
 {
 	struct fetch_options options = {
 	        .url = url,
-	        .proxy = "",
+	        .proxy = "http://127.0.0.1:1", /* nobody is there, and nobody asks it for what is on this machine */
 	        .ca_file = "/etc/ssl/certs/ca-certificates.crt",
 	        .loopback_only = true,
 	        .timeout = 20 * CLOCK_SECOND,
@@ -60,6 +65,52 @@ Test(fetch, connects_to_loopback_addresses_only)
 	fetch_stop();
 	buf_destroy(&body);
 	auth_server_stop(&server);
+}
+
+/* Answers the first one that comes, in a process of its own. */
+static pid_t answer_one(int listener)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+	pid_t child = fork();
+
+	if (child == 0) {
+		char request[1024];
+		int fd = accept(listener, NULL, NULL);
+		bool done = read(fd, request, sizeof(request)) > 0 &&
+		            write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1;
+
+		_exit(done ? 0 : 1);
+	}
+	return child;
+}
+
+/* Whoever listens on every address of IPv6 is reached by IPv4's, too. */
+Test(fetch, connects_to_the_one_loopback_address_of_ipv6)
+{
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
+	socklen_t size = sizeof(address);
+	struct buf body = buf_make(1024);
+	int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char url[64];
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0) {
+		buf_destroy(&body);
+		cr_skip_test("this machine has no IPv6");
+	}
+	cr_assert_eq(listen(listener, 4), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	cr_assert(fetch_start());
+	snprintf(url, sizeof(url), "http://[::ffff:127.0.0.1]:%d/", ntohs(address.sin6_port));
+	cr_expect_not_null(fetch_from(url, &body));
+	cr_expect_eq(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 0), 0, "nobody has come");
+	pid_t child = answer_one(listener);
+	snprintf(url, sizeof(url), "http://[::1]:%d/", ntohs(address.sin6_port));
+	cr_expect_null(fetch_from(url, &body));
+	cr_expect(view_equal(buf_view(&body), VIEW("hello")));
+	cr_expect_eq(waitpid(child, &(int){0}, 0), child);
+	fetch_stop();
+	close(listener);
+	buf_destroy(&body);
 }
 
 /* libcurl looks names up in a thread, and would wait for it to end. */
