@@ -61,9 +61,10 @@ stack_choose() {
 # Makes the folders. As root, all but DATA stay root's, so that the service can change neither what it runs nor what we read.
 stack_open() {
     local folder
-    # The caller's settings for libpq and the like are meant for other databases.
+    # The caller's settings for libpq and the like are meant for other databases. Debian's psql would take the port of the
+    # system's own cluster where none is given.
     unset "${!PG@}" CDPATH
-    export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
+    export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin PGPORT=5432
     umask 022
     stack_choose
     if ((EUID == 0)); then

@@ -538,6 +538,28 @@ Test(run, deploys_the_schema_to_the_callers_database_only_with_its_owners_addres
 	down(&host);
 }
 
+/* Debian's psql takes the port of the system's own cluster where none is given. */
+Test(run, finds_its_own_database_beside_the_systems)
+{
+	static const char psql[] = "#!/bin/sh\nPGPORT=${PGPORT:-1} exec /usr/bin/psql \"$@\"\n";
+	char folder[] = "/tmp/todo-fcgi-test-XXXXXX";
+	char file[64];
+	char path[TEXT_MAX];
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/psql", folder);
+	snprintf(path, sizeof path, "%s:%s", folder, getenv("PATH"));
+	private_file(folder, file, view_of(psql));
+	cr_assert_eq(chmod(folder, 0755), 0);
+	cr_assert_eq(chmod(file, 0755), 0);
+	cr_assert_eq(setenv("PATH", path, 1), 0);
+	struct stack stack = stack_make("run-beside", (const char *const[]){"BETTER_AUTH_SECRET=" SECRET, NULL});
+	up(&stack);
+	cr_expect_eq(get(&stack, "/ready"), 200);
+	down(&stack);
+	unlink(file);
+	rmdir(folder);
+}
+
 /* ---- trouble ---- */
 
 static void wait_for_status(const struct stack *stack, const struct http_ask *ask, int wanted)
