@@ -35,7 +35,7 @@ static void refresh_parent(void *context)
 static void tell_end(void *context, pid_t pid, int status)
 {
 	const struct app *app = context;
-	struct buf line __attribute__((cleanup(buf_destroy))) = buf_make(256);
+	BUF line = buf_make(256);
 	BUF_LIT(&line, "worker ");
 	buf_add_u64(&line, (uint64_t)pid);
 	if (WIFSIGNALED(status)) {

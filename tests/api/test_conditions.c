@@ -641,15 +641,12 @@ static size_t ask_at_once(const char *setting, const char *gate, const struct as
 	struct responder *crew = responder_start(
 	        "tasks", api_settings((const char *const[]){ask_format("DATABASE_URL=%s", url),
 	                                                    ask_format("WORKERS=%d", AT_ONCE), setting, NULL}));
-	PGconn *holder = postgres_connect("postgres", database);
-	PQclear(PQexec(holder, gate));
+	PGconn *holder = postgres_hold(database, gate);
 	for (size_t i = 0; i < AT_ONCE; i++)
 		fds[i] = responder_begin(crew, ask);
 	postgres_wait_for(
 	        "postgres", database,
-	        ask_format("SELECT count(*) = %d FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                   "current_database() AND wait_event_type = 'Lock'",
-	                   AT_ONCE));
+	        ask_format("SELECT count(*) = %d " POSTGRES_BACKENDS " AND wait_event_type = 'Lock'", AT_ONCE));
 	PQfinish(holder);
 	for (size_t i = 0; i < AT_ONCE; i++) {
 		ret[i] = responder_answer(fds[i], false);

@@ -414,12 +414,10 @@ Test(limits, a_user_whose_creations_wait_for_their_turn_keeps_nobody_waiting)
 	struct ask bertas = annas;
 	bertas.target = "/api/berta/tasks";
 	bertas.token = api_token("berta");
-	PGconn *holder = postgres_connect("postgres", database);
-	PQclear(PQexec(holder, "SELECT pg_advisory_lock(1953456239, hashtext('anna'))"));
+	PGconn *holder = postgres_hold(database, "SELECT pg_advisory_lock(1953456239, hashtext('anna'))");
 	int waiting = responder_begin(tasks, &annas);
 	postgres_wait_for("postgres", database,
-	                  "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'todo_app' AND datname = "
-	                  "current_database() AND wait_event = 'advisory'");
+	                  "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event = 'advisory'");
 	for (int i = 0; i < 3; i++)
 		cr_expect_eq(responder_ask(tasks, &bertas)->status, 201);
 	cr_expect_eq(count_tasks(database), 0);

@@ -165,9 +165,7 @@ static void expect_served(const char *host, const char *options, const char *mor
 	                 encrypted ? "t" : "f", "%s%s %s", host, options, more);
 	cr_expect_eq(responder_stop(tasks), 0);
 	/* The next one's connection must be the only one to be seen. */
-	postgres_wait_for("postgres", database,
-	                  "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'todo_app'"
-	                  " AND datname = current_database())");
+	postgres_wait_for("postgres", database, "SELECT count(*) = 0 " POSTGRES_BACKENDS);
 }
 
 static void expect_refused(const char *host, const char *options, const char *more, const char *why)

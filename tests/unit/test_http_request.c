@@ -687,7 +687,7 @@ Test(http_request, takes_a_merge_patch_where_one_is_expected)
 	        {NULL, OUTCOME_MEDIA_TYPE},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct buf body __attribute__((cleanup(buf_destroy))) = buf_make(REQUEST_BODY_MAX + 1);
+		BUF body = buf_make(REQUEST_BODY_MAX + 1);
 		buffers_set(&client, "CONTENT_TYPE", cases[i].type);
 		client.body = VIEW("{}");
 		struct transport transport = buffers_transport(&client);
