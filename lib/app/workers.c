@@ -181,6 +181,8 @@ enum workers_role workers_run(const struct workers *workers)
 	ssize_t len = readlink("/proc/self/exe", file, sizeof file - 1);
 	file[len > 0 ? len : 0] = '\0';
 
+	/* Those of a replaced program may have ended before CHLD was blocked. */
+	crew_reap(&crew, workers);
 	for (;;) {
 		if (crew_fill(&crew, workers))
 			return WORKERS_CHILD;

@@ -308,6 +308,25 @@ Test(workers, none_outlives_its_parent)
 		until(has_ended, &pids[i], "the orphan has ended");
 }
 
+/* An executed file inherits the children, but no word of those that have ended already: a program replaced by HUP has
+ * such ones. */
+Test(workers, nothing_is_left_of_children_that_ended_before)
+{
+	const char *file = ask_format("%s-%d", responder_program("orphans"), getpid());
+	FILE *script = fopen(file, "w");
+	cr_assert(script && fchmod(fileno(script), 0700) == 0);
+	/* No shell, which would take note of its child itself. */
+	fprintf(script,
+	        "#!/usr/bin/perl\nmy $child = fork; exit 0 if $child == 0;\n"
+	        "do { open F, \"/proc/$child/stat\"; $_ = <F>; close F; } until / Z /;\nexec '%s';\n",
+	        responder_program("health"));
+	cr_assert_eq(fclose(script), 0);
+	struct crew crew = {responder_start_file(file, api_settings((const char *const[]){"WORKERS=2", NULL})), 2, 0};
+	expect_alive(crew.responder);
+	until(is_complete, &crew, "only the workers are left");
+	unlink(file);
+}
+
 static bool refuses_connections(void *context)
 {
 	int fd = fastcgi_connect(responder_socket(context));
