@@ -745,6 +745,18 @@ Test(source_url, takes_https_and_on_demand_http_to_loopback)
 	expect_refusal("app.example/jwks", true, no_url);
 }
 
+Test(source_url, takes_a_url_of_2048_bytes_and_not_one_more)
+{
+	struct source_url_options options = standard();
+	char url[2050] = "https://app.example/";
+
+	memset(url + strlen(url), 'a', sizeof(url) - 1 - strlen(url));
+	expect_refusal(url, false, "is not an http or https URL");
+	options.url = (struct view){url, 2048};
+	struct source *source = open_with(&options);
+	source->type->close(source);
+}
+
 Test(source_url, needs_a_state_folder)
 {
 	struct source_url_options options = standard();
@@ -753,6 +765,10 @@ Test(source_url, needs_a_state_folder)
 	options.state_dir = -1;
 	cr_expect_not(source_url_open(&options, &source, &error));
 	cr_expect(view_equal(buf_view(&error), VIEW("needs STATE_DIR")));
+	options.url = VIEW("ftp://app.example/jwks");
+	buf_reset(&error, 0);
+	cr_expect_not(source_url_open(&options, &source, &error));
+	cr_expect(view_equal(buf_view(&error), VIEW("is not an http or https URL")), "the URL is looked at first");
 }
 
 /* ---- TLS ---------------------------------------------------------------------------------- */
