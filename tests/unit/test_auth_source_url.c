@@ -158,6 +158,7 @@ Test(source_url, fetches_when_first_asked_and_then_when_due)
 	cr_expect_eq(hits(), 0, "opening fetches nothing");
 	cr_expect(routine(source, NOW));
 	cr_expect_str_eq(kids(source), "a");
+	cr_expect_eq(notes.len, 0, "%.*s", VIEW_ARGS(buf_view(&notes)));
 	cr_expect_not(routine(source, NOW + REFRESH - 1));
 	cr_expect_eq(hits(), 1);
 	serve_keys("b");
@@ -665,6 +666,35 @@ Test(source_url, a_clock_that_was_set_back_makes_it_fetch)
 	cr_expect(routine(source, NOW - 3600 * CLOCK_SECOND));
 	cr_expect_str_eq(kids(source), "b");
 	source->type->close(source);
+}
+
+/* How old the set is nobody knows then, but not that it is too old. */
+Test(source_url, a_clock_that_was_set_back_takes_no_set_away)
+{
+	struct source *source = open_standard();
+
+	serve_keys("a");
+	cr_expect(routine(source, NOW));
+	server.state->manner = AUTH_SERVER_ERROR;
+	cr_expect_not(routine(source, NOW - 3600 * CLOCK_SECOND));
+	cr_expect_str_eq(kids(source), "a");
+	cr_expect_eq(hits(), 2);
+	source->type->close(source);
+}
+
+Test(source_url, a_failed_fetch_counts_for_the_whole_machine)
+{
+	struct source *first = open_standard();
+	struct source *second = open_standard();
+
+	server.state->manner = AUTH_SERVER_ERROR;
+	cr_expect_not(routine(first, NOW));
+	cr_expect_not(routine(second, NOW + COOLDOWN - 1));
+	cr_expect_eq(hits(), 1);
+	cr_expect_not(routine(second, NOW + COOLDOWN));
+	cr_expect_eq(hits(), 2);
+	first->type->close(first);
+	second->type->close(second);
 }
 
 Test(source_url, without_a_usable_lock_it_does_not_fetch)
