@@ -5,6 +5,7 @@ import { register } from "node:module";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
+import { setCookies } from "./cookies.mjs";
 
 const folder = process.argv[2];
 register("./resolve.mjs", import.meta.url, { data: `${pathToFileURL(folder).href}/` });
@@ -42,7 +43,7 @@ const server = createServer(async (incoming, outgoing) => {
   });
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
-  outgoing.setHeader("set-cookie", response.headers.getSetCookie());
+  outgoing.setHeader("set-cookie", setCookies(response.headers));
   if (response.body) Readable.fromWeb(response.body).pipe(outgoing);
   else outgoing.end();
 });
