@@ -125,8 +125,8 @@ Test(process, no_zone_language_or_format_of_its_environment_changes_an_answer)
 	        "PGUSER=postgres",
 	        "HOME=/nowhere",
 	        "TMPDIR=/nowhere",
-	        "PGOPTIONS=-c search_path=pg_temp,public -c timezone=Asia/Kathmandu -c intervalstyle=sql_standard"
-	        " -c bytea_output=escape -c extra_float_digits=-15 -c todo.user_id=berta",
+	        ("PGOPTIONS=-c search_path=pg_temp,public -c timezone=Asia/Kathmandu -c intervalstyle=sql_standard"
+	         " -c bytea_output=escape -c extra_float_digits=-15 -c todo.user_id=berta"),
 	};
 	const char *settings[32] = {ask_format("DATABASE_URL=%s", api_database(api_name("process")))};
 	struct ask create = {.method = "POST", .target = LIST, .token = api_token("anna")};
