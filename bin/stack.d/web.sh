@@ -9,12 +9,6 @@ files_raise() {
     [[ $(ulimit -Sn) == unlimited ]] || (($(ulimit -Sn) >= wanted)) || ulimit -Sn "$wanted"
 }
 
-# Two for each core, since the database is at hand: more only take the processor from each other.
-tasks_workers() {
-    local count=$((2 * $(nproc)))
-    printf '%s' $((count < 4 ? 4 : count > 32 ? 32 : count))
-}
-
 # web_start PORT
 web_start() {
     local port=$1 server gateway=fcgi count=${WORKERS-} common=()
@@ -27,7 +21,7 @@ web_start() {
         WEB_ERRORS="$STACK_HOME/errors" WEB_ADDRESS=127.0.0.1 WEB_PORT="$port" WEB_RUN="$DATA/web"
         WEB_DEFLATE="${WEB_DEFLATE:-off}" WEB_ENV_FILE="$DATA/todo.env" WEB_ISSUER_PORT="${PORT_OF_ISSUER:-0}"
         WEB_SOCKETS="$DATA/web"
-        WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-$(tasks_workers)}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}"
+        WEB_TASKS_WORKERS="${count:-${WEB_TASKS_WORKERS:-8}}" WEB_AUTH_WORKERS="${count:-${WEB_AUTH_WORKERS:-2}}"
         WEB_ACCOUNT_WORKERS="${count:-${WEB_ACCOUNT_WORKERS:-2}}" WEB_HEALTH_WORKERS="${count:-${WEB_HEALTH_WORKERS:-1}}")
     case $SERVER in
         lighttpd*)
