@@ -266,12 +266,14 @@ static void run_sql(PGconn *connection, const char *sql)
 	PQclear(result);
 }
 
-/* Kills every process of the programs that runs now; `workers`: but for parents of workers. */
+/* Kills every process of the programs that runs now; `workers`: but for parents of workers. By the command line: what a
+ * program that keeps secrets executes is told to root alone. */
 static void kill_programs(bool workers)
 {
 	char command[TEXT_MAX];
 	snprintf(command, sizeof command,
-	         "ours() { case $(readlink \"/proc/$1/exe\") in '%s/cgi-bin/'*) return 0;; esac; return 1; }; "
+	         "ours() { case $({ tr '\\0' '\\n' <\"/proc/$1/cmdline\" | head -n 1; } 2>/dev/null) in "
+	         "'%s/cgi-bin/'*) return 0;; esac; return 1; }; "
 	         "for place in /proc/[0-9]*; do pid=${place#/proc/}; "
 	         "parent=$(sed -n 's/^PPid:.//p' \"$place/status\" 2>/dev/null); "
 	         "ours \"$pid\" && { [ %d = 0 ] || ours \"$parent\"; } && kill -9 \"$pid\"; done; true",
