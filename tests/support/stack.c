@@ -133,6 +133,8 @@ pid_t stack_begin(struct stack *stack, const char *const command[], int *ret_out
 	if (pid == 0) {
 		int nothing = open("/dev/null", O_RDONLY);
 		setpgid(0, 0);
+		/* Ignored where the tests run in a shell's background; a terminal's Ctrl-C is not. */
+		signal(SIGINT, SIG_DFL);
 		dup2(nothing, STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
