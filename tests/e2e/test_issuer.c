@@ -292,8 +292,8 @@ static void hears_the_address_of_the_connection(void)
 	        "X_Forwarded_For: 203.0.113.9\r\n",
 	        "Connection: X-Forwarded-For\r\n",
 	        "X-Forwarded-For: 203.0.113.9\r\nConnection: X-Forwarded-For\r\n",
-	        "X-Real-IP: 203.0.113.9\r\nX-Client-IP: 203.0.113.9\r\nCF-Connecting-IP: 203.0.113.9\r\n"
-	        "True-Client-IP: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\n",
+	        ("X-Real-IP: 203.0.113.9\r\nX-Client-IP: 203.0.113.9\r\nCF-Connecting-IP: 203.0.113.9\r\n"
+	         "True-Client-IP: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\n"),
 	};
 	(void)sign_up("alice");
 	for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
