@@ -116,7 +116,7 @@ down: ## stop what `make up` started
 
 # ---- test ----
 
-.PHONY: test test-browser test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge torture load test-cluster
+.PHONY: test test-browser test-unit test-fuzz test-api test-e2e test-plans test-asan fuzz fuzz-merge mutation torture load test-cluster
 test: ## all tests; installs what they need
 	@bin/stack deps run test
 	@$(MAKE) --no-print-directory build tests WERROR=-Werror
@@ -156,6 +156,10 @@ fuzz: ## each fuzz target live with clang's libFuzzer (SECS=n each, JOBS=n at on
 
 fuzz-merge: ## take what `make fuzz` found into tests/fuzz/corpus, as far as it reaches what is not reached yet
 	@bin/run-fuzz merge $(TARGETS)
+
+mutation: ## small faults put into FILES="lib/db/value.c", one at a time, and which of them no test sees (OPTIONS of tests/mutation/mutate.mjs); as root
+	@bin/stack deps run test
+	@node tests/mutation/mutate.mjs $(OPTIONS) $(FILES)
 
 torture: ## 200 clients while everything is killed at random, and a model that remembers every answer (SECS=n, SEED=n, SERVER=name)
 	@bin/stack deps run test
@@ -286,7 +290,7 @@ format: ## lay out the C code
 	@clang-format -i $(C_FILES) $(H_FILES)
 
 clean: ## remove what was built; a running stack's data stays
-	rm -rf build/release build/debug build/asan build/coverage build/fuzz build/dist
+	rm -rf build/release build/debug build/asan build/coverage build/fuzz build/dist build/mutation
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
