@@ -20,18 +20,18 @@ function codeOf(text) {
 }
 
 // Mutants of a source text: {start, end, text} replaces that part of it; no line moves. `lines` are the first and last one of the
-// statement that is changed, `body` those of its function.
+// statement that is changed.
 export function mutantsOf(text) {
   const code = codeOf(text);
   const found = [];
-  let type, body, statementAt;
+  let type, statementAt;
 
   const lineOf = (at) => text.slice(0, at).split("\n").length;
 
   function add(operator, start, end, replacement) {
     const lost = text.slice(start, end).split("\n").length - replacement.split("\n").length;
     const column = start - text.lastIndexOf("\n", start - 1);
-    found.push({ operator, start, end, text: replacement + "\n".repeat(lost), line: lineOf(start), column, lines: [lineOf(statementAt), lineOf(end - 1)], body });
+    found.push({ operator, start, end, text: replacement + "\n".repeat(lost), line: lineOf(start), column, lines: [lineOf(statementAt), lineOf(end - 1)] });
   }
 
   // Past the bracket that closes the one at `at`.
@@ -103,7 +103,10 @@ export function mutantsOf(text) {
   function part(name, at) {
     const start = skip(at);
     const end = statement(start);
+    const outer = statementAt;
+    statementAt = start;
     add(`drop ${name}`, start, end, code[start] === "{" ? "{}" : ";");
+    statementAt = outer;
     return end;
   }
 
@@ -155,8 +158,6 @@ export function mutantsOf(text) {
       continue;
     }
     type = /^([^(]*?)\w+\s*\(/.exec(head)?.[1].replace(/\b(static|inline|CHECKED|const)\b/g, "").trim() ?? "";
-    body = statementAt = at;
-    body = [lineOf(at), lineOf(past(at) - 1)];
     at = statement(at);
   }
   // A change that two rules make is one.

@@ -4,7 +4,8 @@
 //
 //   node tests/mutation/mutate.mjs [options] lib/db/value.c…
 //     --lines A[-[B]]          mutants of these lines alone
-//     --only-survivors FILE    those alone that survived in FILE, which an earlier run has printed
+//     --only-survivors FILE    those alone that survived in FILE, the output of an earlier run
+//     --rings "unit fuzz api"  programs of these folders alone
 //     --tests "unit/test_x …"  these programs, instead of those that execute the line
 //     --asan                   survivors once more under the sanitizers
 //     --jobs N                 mutants at once (2)
@@ -23,6 +24,7 @@ const { values: options, positionals: files } = parseArgs({
   options: {
     lines: { type: "string", default: "1-" },
     "only-survivors": { type: "string" },
+    rings: { type: "string", default: RINGS.join(" ") },
     tests: { type: "string" },
     asan: { type: "boolean" },
     jobs: { type: "string", default: "2" },
@@ -30,6 +32,7 @@ const { values: options, positionals: files } = parseArgs({
   },
 });
 const jobs = Number(options.jobs);
+const rings = options.rings.split(/\s+/);
 const [, firstLine, dash, lastLine] = /^(\d+)(?:(-)(\d*))?$/.exec(options.lines);
 const wanted = options["only-survivors"] && new Set([...readFileSync(options["only-survivors"], "utf8").matchAll(/^(lib\/.*?): survived/gm)].map(([, id]) => id));
 
@@ -98,32 +101,32 @@ class Builder {
 const kills = new Map();
 const unchanged = new Map();
 
-// How long a program may take: undefined if it is red, or does without the file, when nothing was changed.
-function limitOf(mode, file, name) {
+// How a program does on the file as it is, {ok, seconds}; undefined when it has something of its own in the file's place.
+function runUnchanged(mode, file, name) {
   const key = `${mode} ${file} ${name}`;
   if (!unchanged.has(key)) {
     unchanged.set(key, (async () => {
       const builder = new Builder(mode, file, `unchanged/${mode}/${name}`);
       await builder.compile(readFileSync(ROOT + file, "utf8"));
-      const { ok, seconds } = (await builder.run(name)) ?? {};
-      if (!ok) console.log(`${name} is left out: it ${ok === false ? "fails" : "has another in the place"} of the file as it is`);
+      const result = await builder.run(name);
+      if (!result?.ok) console.log(`${name} is left out: it ${result ? "fails" : "has something of its own"} with the file as it is`);
       rmSync(ROOT + builder.folder, { recursive: true });
-      return ok ? 10 + 4 * seconds : undefined;
+      return result;
     })());
   }
   return unchanged.get(key);
 }
 
-// Programs that execute lines of the mutant's statement, the likeliest to fail first; of its function if none was seen to.
-function testsOf(coverage, file, mutant) {
-  if (options.tests) return { names: options.tests.split(/\s+/), seen: true };
-  const within = ([first, last]) => Object.keys(coverage).filter((name) => coverage[name].lines[file]?.some((line) => line >= first && line <= last));
-  const order = (name) => [RINGS.indexOf(name.split("/")[0]), -(kills.get(`${file} ${name}`) ?? 0), coverage[name].seconds];
-  const names = within(mutant.lines);
-  return {
-    names: (names.length ? names : within(mutant.body)).map((name) => [order(name), name]).sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]).map(([, name]) => name),
-    seen: names.length > 0,
-  };
+// Programs that execute a line of the mutant's statement, those first that are likeliest to fail soon.
+function testsOf(coverage, file, { lines: [first, last] }) {
+  if (options.tests) return options.tests.split(/\s+/);
+  const order = (name) => [rings.indexOf(name.split("/")[0]), -(kills.get(`${file} ${name}`) ?? 0), coverage[name].seconds];
+  return Object.keys(coverage)
+    .filter((name) => coverage[name].lines[file]?.some((line) => line >= first && line <= last))
+    .map((name) => ({ name, order: order(name) }))
+    .filter(({ order: [ring] }) => ring >= 0)
+    .sort(({ order: a }, { order: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
+    .map(({ name }) => name);
 }
 
 // ---- mutants ----
@@ -136,16 +139,18 @@ function difference(before, after) {
 }
 
 // What becomes of the mutant that the builder has compiled.
-async function judge(builder, { names, seen }) {
+async function judge(builder, coverage, mutant) {
+  const { mode, file } = builder;
+  const names = testsOf(coverage, file, mutant);
   for (const name of names) {
-    const limit = await limitOf(builder.mode, builder.file, name);
-    if (!limit) continue;
-    const { ok, timedOut } = (await builder.run(name, limit)) ?? {};
-    if (ok) continue;
-    kills.set(`${builder.file} ${name}`, (kills.get(`${builder.file} ${name}`) ?? 0) + 1);
-    return timedOut ? `timeout of ${name}` : `killed by ${name}`;
+    // What counts lines is slower than what does not.
+    const { seconds } = coverage[name] ?? (await runUnchanged(mode, file, name)) ?? {};
+    const result = await builder.run(name, 10 + 4 * seconds * (mode === "asan" ? 3 : 1));
+    if (!result || result.ok || !(await runUnchanged(mode, file, name))?.ok) continue;
+    kills.set(`${file} ${name}`, (kills.get(`${file} ${name}`) ?? 0) + 1);
+    return `${result.timedOut ? "timeout of" : "killed by"} ${name}`;
   }
-  return seen ? "survived" : "survived: no test was seen to execute it";
+  return names.length ? "survived" : "survived: no test executes it";
 }
 
 async function mutate(file, coverage) {
@@ -166,7 +171,7 @@ async function mutate(file, coverage) {
     const object = await release[slot].compile(text);
     const same = object && objects.get(object);
     if (object && !same) objects.set(object, `same as ${mutant.id}`);
-    const verdict = !object ? "does not compile" : same ?? await judge(release[slot], testsOf(coverage, file, mutant));
+    const verdict = !object ? "does not compile" : same ?? await judge(release[slot], coverage, mutant);
     figures[Object.keys(figures).find((name) => verdict.startsWith(name))]++;
     if (verdict.startsWith("survived")) survivors.push({ mutant, text, verdict });
     console.log(`${mutant.id}: ${verdict}`);
@@ -176,7 +181,7 @@ async function mutate(file, coverage) {
     const left = [];
     await inParallel(jobs, survivors, async (survivor, slot) => {
       await asan[slot].compile(survivor.text);
-      const verdict = await judge(asan[slot], testsOf(coverage, file, survivor.mutant));
+      const verdict = await judge(asan[slot], coverage, survivor.mutant);
       console.log(`${survivor.mutant.id}: under the sanitizers ${verdict}`);
       if (verdict.startsWith("survived")) return void left.push(survivor);
       figures.survived--;
@@ -188,7 +193,7 @@ async function mutate(file, coverage) {
     console.log(`\n${mutant.id}${verdict.slice("survived".length)}\n${difference(source, text)}`);
   }
   const found = figures.killed + figures.timeout, all = found + figures.survived;
-  console.log(`\n${file}: ${found} of ${all} mutants found (${((100 * found) / all).toFixed(1)} %), ${figures.timeout} of them by a timeout; ${figures.survived} survived; ` +
+  console.log(`\n${file}: ${found} of ${all} mutants found (${all ? ((100 * found) / all).toFixed(1) : 100} %), ${figures.timeout} of them by a timeout; ${figures.survived} survived; ` +
     `${figures["no change"]} change nothing, ${figures["same as"]} are the same as another, ${figures["does not compile"]} do not compile; ${Math.round((performance.now() - began) / 1000)} s\n`);
 }
 
