@@ -83,7 +83,7 @@ Test(doctor, finds_nothing_wrong_with_lighttpd)
 /* Whoever asks often, or sits behind a proxy with others, is no sign that something is stripped. */
 Test(doctor, takes_a_limit_for_a_limit)
 {
-	up("lighttpd", "doctor-l", "LIMIT_ADDRESS=1");
+	up("lighttpd", "doctor-limit", "LIMIT_ADDRESS=1");
 	const char *diagnosis = "note  Authorization: can't be judged now: this address is over LIMIT_ADDRESS";
 	expect_diagnosis(diagnosis, 0);
 	cr_expect(strstr(stack.said.ptr, "ok    routes: lead to every program") != NULL, "%s", stack.said.ptr);

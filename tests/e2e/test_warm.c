@@ -27,34 +27,6 @@ static void down(void)
 	stack_destroy(&stack);
 }
 
-/* As the programs' user, since their STATE_DIR is nobody else's. */
-static int warm(const char *processes, const char *address)
-{
-	char file[TEXT_MAX], program[TEXT_MAX], user[TEXT_MAX];
-	snprintf(file, sizeof file, "TODO_ENV_FILE=%s", stack_value(&stack, "TODO_ENV_FILE"));
-	snprintf(program, sizeof program, "%s/bin/todoctl", stack_value(&stack, "PROGRAMS"));
-	snprintf(user, sizeof user, "%s", stack_value(&stack, "RUN_USER"));
-	char base[TEXT_MAX];
-	snprintf(base, sizeof base, "%s", address ? address : stack_value(&stack, "BASE_URL"));
-	/* Only root may become another user. */
-	const char *const command[] = {
-	        "bash",
-	        "-c",
-	        "if ((EUID == 0)); then as=(setpriv --reuid=\"$0\" --regid=\"$0\" --clear-groups); fi; "
-	        "cd / && exec \"${as[@]}\" env \"$@\"",
-	        user,
-	        file,
-	        program,
-	        "warm",
-	        "--processes",
-	        processes,
-	        base,
-	        NULL};
-	int status = stack_run(&stack, command);
-	buf_add_char(&stack.said, '\0');
-	return status;
-}
-
 /* Processes of that program in this stack, whoever started them. */
 static int processes_of(const char *name)
 {
@@ -75,7 +47,7 @@ Test(warm, starts_all_processes_of_mod_fcgid)
 	static const char *const programs[] = {"health", "auth", "tasks", "account"};
 	up("apache", "warm-a");
 	cr_expect_lt(processes_of("auth"), 6, "mod_fcgid starts processes ahead of need by itself now");
-	cr_expect_eq(warm("6", NULL), 0, "%s", stack.said.ptr);
+	cr_expect_eq(stack_warm(&stack, "6", NULL), 0, "%s", stack.said.ptr);
 	cr_expect(strstr(stack.said.ptr, "ok    tasks: 6 processes are up"), "%s", stack.said.ptr);
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
 		cr_expect_eq(processes_of(programs[i]), 6, "%s", programs[i]);
@@ -85,13 +57,13 @@ Test(warm, starts_all_processes_of_mod_fcgid)
 Test(warm, counts_the_workers_that_share_a_socket)
 {
 	up("lighttpd", "warm-l");
-	cr_expect_eq(warm("3", NULL), 0, "%s", stack.said.ptr);
+	cr_expect_eq(stack_warm(&stack, "3", NULL), 0, "%s", stack.said.ptr);
 	cr_expect(strstr(stack.said.ptr, "ok    account: 3 processes are up"), "%s", stack.said.ptr);
-	cr_expect_eq(warm("3", "http://127.0.0.1:1"), 1, "%s", stack.said.ptr);
+	cr_expect_eq(stack_warm(&stack, "3", "http://127.0.0.1:1"), 1, "%s", stack.said.ptr);
 	cr_expect(strstr(stack.said.ptr, "BAD   tasks: http://127.0.0.1:1 can't be asked"), "%s", stack.said.ptr);
 	char elsewhere[TEXT_MAX];
 	snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", stack_value(&stack, "BASE_URL"));
-	cr_expect_eq(warm("3", elsewhere), 1, "%s", stack.said.ptr);
+	cr_expect_eq(stack_warm(&stack, "3", elsewhere), 1, "%s", stack.said.ptr);
 	cr_expect(strstr(stack.said.ptr, "BAD   tasks: none of its processes was reached"), "%s", stack.said.ptr);
 	down();
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,30 @@ int stack_run(struct stack *stack, const char *const command[])
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* As the programs' user, since their STATE_DIR is nobody else's; only root may become another one. */
+int stack_warm(struct stack *stack, const char *processes, const char *address)
+{
+	char file[PATH_MAX], program[PATH_MAX], user[TEXT_MAX], base[PATH_MAX];
+	snprintf(file, sizeof file, "TODO_ENV_FILE=%s", stack_value(stack, "TODO_ENV_FILE"));
+	snprintf(program, sizeof program, "%s/bin/todoctl", stack_value(stack, "PROGRAMS"));
+	snprintf(user, sizeof user, "%s", stack_value(stack, "RUN_USER"));
+	snprintf(base, sizeof base, "%s", address ? address : stack_value(stack, "BASE_URL"));
+	const char *const command[] = {
+	        "bash",
+	        "-c",
+	        "if ((EUID == 0)); then as=(setpriv --reuid=\"$0\" --regid=\"$0\" --clear-groups); fi; "
+	        "cd / && exec \"${as[@]}\" env \"$@\"",
+	        user,
+	        file,
+	        program,
+	        "warm",
+	        "--processes",
+	        processes,
+	        base,
+	        NULL};
+	return stack_run(stack, command);
 }
 
 static void watch_end(struct stack *stack)

@@ -39,6 +39,10 @@ void stack_destroy(struct stack *stack);
  * its end. Returns its exit status, or -1; `said` holds what it printed. */
 int stack_run(struct stack *stack, const char *const command[]);
 
+/* Runs `todoctl warm` on it, until so many processes of each program are up; NULL: the stack's own address. Returns and
+ * leaves what stack_run() does. */
+int stack_warm(struct stack *stack, const char *processes, const char *address);
+
 /* Begins a command that does not end by itself, in a process group of its own.
  * The caller reads what it prints from *ret_output, closes that, and waits for
  * the process. -1: it can't be started. */
