@@ -38,6 +38,12 @@ static int64_t age(int64_t then, int64_t now)
 	return then < now ? now - then : 0;
 }
 
+/* Of a set from the future nobody knows how old it is: the clock was set back. It is due, and its age counts from here. */
+static int64_t known_since(const struct source_shared *source, int64_t fetched_at, int64_t now)
+{
+	return fetched_at > now + SLACK ? now - source->options.refresh : fetched_at;
+}
+
 static bool is_due(const struct source_shared *source, int64_t now)
 {
 	return !source->jwks || age(source->fetched_at, now) >= source->options.refresh;
@@ -129,7 +135,17 @@ static void take_copy(struct source_shared *source, struct view document, int64_
 	}
 }
 
-/* Takes over what another process was told, if it is of our origin and newer than ours. */
+/* Newer than what we have, or, from the future, better than nothing. */
+static bool is_copy_wanted(const struct source_shared *source, int64_t fetched_at, int64_t now)
+{
+	int64_t most = lifetime(&source->options);
+
+	if (fetched_at > now + SLACK)
+		return !source->jwks && fetched_at - now < most;
+	return (!source->jwks || fetched_at > source->fetched_at) && age(fetched_at, now) < most;
+}
+
+/* Takes over what another process was told, if it is of our origin. */
 static void read_copy(struct source_shared *source, int64_t now, struct buf *notes)
 {
 	struct buf copy = buf_make(JWKS_MAX_BYTES + HEAD_MAX);
@@ -141,9 +157,8 @@ static void read_copy(struct source_shared *source, int64_t now, struct buf *not
 		rest = buf_view(&copy);
 		if (view_equal(view_cut(&rest, '\n'), view_of(source->origin)) &&
 		    take_value(&rest, VIEW("fetched "), &fetched) && view_to_u64(fetched, INT64_MAX, &fetched_at) &&
-		    view_cut(&rest, '\n').len == 0 && (!source->jwks || (int64_t)fetched_at > source->fetched_at) &&
-		    age((int64_t)fetched_at, now) < lifetime(&source->options))
-			take_copy(source, rest, (int64_t)fetched_at, notes);
+		    view_cut(&rest, '\n').len == 0 && is_copy_wanted(source, (int64_t)fetched_at, now))
+			take_copy(source, rest, known_since(source, (int64_t)fetched_at, now), notes);
 	}
 	buf_destroy(&copy);
 }
@@ -281,9 +296,8 @@ bool source_shared_update(struct source *base, int64_t now, enum source_need nee
 	struct source_shared *source = (struct source_shared *)base;
 	bool is_new;
 
-	/* The clock was set back: how old the set is nobody knows. It is due, and its age counts from here. */
-	if (source->jwks && source->fetched_at > now + SLACK)
-		source->fetched_at = now - source->options.refresh;
+	if (source->jwks)
+		source->fetched_at = known_since(source, source->fetched_at, now);
 	if (may_ask(source, now, need))
 		renew(source, now, need, notes);
 	if (source->jwks && age(source->fetched_at, now) >= lifetime(&source->options)) {

@@ -113,8 +113,11 @@ Test(clock_step, the_last_good_keys_stay_in_use)
 	server.state->manner = AUTH_SERVER_ERROR;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		step(steps[i]);
-		for (int j = 0; j < 10; j++)
-			cr_expect_eq(me(auth, token_of(from_now[i]))->status, 200, "%s", steps[i]);
+		for (int j = 0; j < 10; j++) {
+			const struct answer *answer = me(auth, token_of(from_now[i]));
+			cr_expect_eq(answer->status, 200, "%s: %d %.*s", steps[i], answer->status,
+			             VIEW_ARGS(answer->body));
+		}
 	}
 }
 

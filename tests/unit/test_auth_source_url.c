@@ -682,6 +682,30 @@ Test(source_url, a_clock_that_was_set_back_takes_no_set_away)
 	source->type->close(source);
 }
 
+Test(source_url, a_clock_that_was_set_back_makes_a_copy_no_worse_than_none)
+{
+	static const int64_t now = NOW - MAX_STALE + 1;
+	struct source *source = open_standard();
+
+	serve_keys("a");
+	cr_expect(routine(source, NOW));
+	source->type->close(source);
+	server.state->manner = AUTH_SERVER_ERROR;
+	source = open_standard();
+	cr_expect_not(routine(source, now - 1));
+	cr_expect_str_eq(kids(source), "-", "further ahead than a set is used");
+	source->type->close(source);
+	source = open_standard();
+	cr_expect(routine(source, now + COOLDOWN));
+	cr_expect_str_eq(kids(source), "a");
+	cr_expect_eq(hits(), 3, "it is due, so a fetch was tried");
+	cr_expect_not(routine(source, now + COOLDOWN + MAX_STALE - REFRESH - 1));
+	cr_expect_str_eq(kids(source), "a");
+	cr_expect(routine(source, now + COOLDOWN + MAX_STALE - REFRESH));
+	cr_expect_str_eq(kids(source), "-", "its age counts from when it was read");
+	source->type->close(source);
+}
+
 Test(source_url, a_failed_fetch_counts_for_the_whole_machine)
 {
 	struct source *first = open_standard();
