@@ -145,7 +145,7 @@ async function judge(builder, coverage, mutant) {
   for (const name of names) {
     // What counts lines is slower than what does not.
     const { seconds } = coverage[name] ?? (await runUnchanged(mode, file, name)) ?? {};
-    const result = await builder.run(name, 10 + 4 * seconds * (mode === "asan" ? 3 : 1));
+    const result = await builder.run(name, 5 + 5 * seconds * (mode === "asan" ? 3 : 1));
     if (!result || result.ok || !(await runUnchanged(mode, file, name))?.ok) continue;
     kills.set(`${file} ${name}`, (kills.get(`${file} ${name}`) ?? 0) + 1);
     return `${result.timedOut ? "timeout of" : "killed by"} ${name}`;
