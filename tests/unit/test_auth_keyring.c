@@ -134,6 +134,28 @@ Test(keyring, verifies_tokens_of_every_algorithm_of_a_key_set)
 	}
 }
 
+Test(keyring, takes_an_rsa_key_without_alg_for_one_of_the_set_algorithm)
+{
+	static const char member[] = ",\"alg\":\"PS256\"";
+	struct issuer *issuer = issuer_new(ALG_PS256, "k1");
+	struct config config = standard();
+	struct buf jwks = buf_make(64 * 1024);
+	struct keyring *keyring;
+	char *alg;
+
+	issuer_jwks(&issuer, 1, &jwks);
+	alg = memmem(jwks.ptr, jwks.len, member, sizeof(member) - 1);
+	cr_assert_not_null(alg);
+	memset(alg, ' ', sizeof(member) - 1);
+	config.jwks_file = view_of(auth_folder_write(&folder, "jwks.json", buf_view(&jwks), 0644));
+	config.jwks_rsa_alg = VIEW("PS256");
+	keyring = open_with(&config);
+	expect(verify_signed(keyring, issuer, "{\"alg\":\"PS256\",\"kid\":\"k1\"}", GOOD), JWT_OK, "PS256");
+	keyring_close(keyring);
+	buf_destroy(&jwks);
+	issuer_free(issuer);
+}
+
 Test(keyring, verifies_eddsa_under_both_names)
 {
 	struct issuer *issuer = issuer_new(ALG_EDDSA, "k1");

@@ -1,6 +1,7 @@
 /* Signing by libjwt, and libjwt as a second opinion on what the verifier says of HMAC. */
 #include <criterion/criterion.h>
 #include <jwt.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "auth/jwt.h"
@@ -61,6 +62,9 @@ Test(sign, refuses_what_it_cannot_sign)
 	cr_expect_not(sign_token(ALG_HS256, ABSENT, VIEW("{}"), &token));
 	cr_expect_not(sign_token(ALG_HS256, VIEW("secret"), VIEW("not json"), &token));
 	cr_expect_not(sign_token(ALG_HS256, VIEW("secret"), ABSENT, &token));
+	cr_expect_not(sign_token(ALG_RS256, ABSENT, VIEW("{}"), &token), "which libjwt would not sign at all");
+	cr_expect_not(sign_token(ALG_HS256, (struct view){"secret", (size_t)UINT_MAX + 7}, VIEW("{}"), &token),
+	              "of which libjwt would use the first six bytes");
 	cr_expect_eq(token.len, 0);
 	buf_destroy(&token);
 }

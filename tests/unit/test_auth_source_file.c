@@ -80,6 +80,7 @@ Test(source_file, announces_its_set_once)
 	cr_expect(holds(source, "a"));
 	cr_expect(update(source, now, SOURCE_ROUTINE));
 	cr_expect_not(update(source, now, SOURCE_ROUTINE));
+	cr_expect_not(update(source, now, SOURCE_UNKNOWN_KID), "looked at, and found unchanged");
 	source->type->close(source);
 }
 
@@ -88,12 +89,43 @@ Test(source_file, takes_a_changed_file_when_it_is_due)
 	struct source *source = open_good(write_set("a"));
 	int64_t now = clock_now();
 
+	write_set("b");
+	cr_expect(update(source, now, SOURCE_ROUTINE));
+	cr_expect(holds(source, "a"), "what opening it found");
+	now += 2 * REFRESH;
+	cr_expect(update(source, now, SOURCE_ROUTINE));
+	cr_expect(holds(source, "b"));
+	write_set("c");
+	cr_expect_not(update(source, now, SOURCE_ROUTINE));
+	cr_expect_not(update(source, now + REFRESH - 1, SOURCE_ROUTINE));
+	cr_expect(holds(source, "b"));
+	cr_expect(update(source, now + REFRESH, SOURCE_ROUTINE));
+	cr_expect(holds(source, "c"));
+	source->type->close(source);
+}
+
+Test(source_file, a_clock_that_was_set_back_makes_it_look)
+{
+	struct source *source = open_good(write_set("a"));
+	int64_t now = clock_now() + 2 * REFRESH;
+
 	cr_expect(update(source, now, SOURCE_ROUTINE));
 	write_set("b");
-	cr_expect_not(update(source, now, SOURCE_ROUTINE));
-	cr_expect(holds(source, "a"));
-	cr_expect(update(source, now + 2 * REFRESH, SOURCE_ROUTINE));
+	cr_expect(update(source, now - 1, SOURCE_ROUTINE));
 	cr_expect(holds(source, "b"));
+	source->type->close(source);
+}
+
+Test(source_file, keeps_no_descriptor)
+{
+	int before = dup(folder.fd);
+	int after;
+
+	close(before);
+	struct source *source = open_good(write_set("a"));
+	after = dup(folder.fd);
+	cr_expect_eq(after, before);
+	close(after);
 	source->type->close(source);
 }
 
@@ -110,27 +142,35 @@ Test(source_file, looks_at_once_for_an_unknown_kid)
 	source->type->close(source);
 }
 
+/* The set is `kid`'s still, and nothing but this was told since the last time. */
+static void expect_kept(const struct source *source, const char *kid, const char *note)
+{
+	cr_expect(holds(source, kid));
+	cr_expect(source->is_outdated);
+	cr_expect(view_equal(buf_view(&notes), view_of(note)), "%.*s", VIEW_ARGS(buf_view(&notes)));
+	buf_reset(&notes, 0);
+}
+
 Test(source_file, keeps_the_last_good_set_and_says_so_once)
 {
 	struct source *source = open_good(write_set("a"));
 	int64_t now = clock_now();
-	size_t len;
 
 	cr_expect(update(source, now, SOURCE_ROUTINE));
 	auth_folder_write(&folder, "jwks.json", VIEW("{\"keys\":["), 0644);
 	cr_expect_not(update(source, now, SOURCE_UNKNOWN_KID));
-	cr_expect(holds(source, "a"));
-	cr_expect_gt(notes.len, 0);
-	len = notes.len;
+	expect_kept(source, "a", "JWKS_FILE not a JWK Set; the last good keys stay in use\n");
 	cr_expect_not(update(source, now, SOURCE_UNKNOWN_KID));
-	cr_expect_eq(notes.len, len);
+	expect_kept(source, "a", "");
 	cr_assert_eq(unlinkat(folder.fd, "jwks.json", 0), 0);
 	cr_expect_not(update(source, now, SOURCE_UNKNOWN_KID));
-	cr_expect(holds(source, "a"));
-	cr_expect_gt(notes.len, len);
+	expect_kept(source, "a", "JWKS_FILE can't be opened; the last good keys stay in use\n");
+	cr_expect_not(update(source, now, SOURCE_UNKNOWN_KID));
+	expect_kept(source, "a", "");
 	write_set("b");
 	cr_expect(update(source, now, SOURCE_UNKNOWN_KID));
 	cr_expect(holds(source, "b"));
+	cr_expect_not(source->is_outdated);
 	source->type->close(source);
 }
 
@@ -153,6 +193,8 @@ Test(source_file, refuses_files_that_are_no_good)
 	memset(big, ' ', sizeof(big));
 	expect_refusal("jwks.json", "is not an absolute path");
 	expect_refusal("", "is not an absolute path");
+	expect_refusal(NULL, "is not an absolute path");
+	expect_refusal("/", "is not a regular file");
 	expect_refusal("/nowhere/jwks.json", "can't be opened");
 	expect_refusal(folder.path, "is not a regular file");
 	expect_refusal(auth_folder_write(&folder, "a", VIEW(""), 0644), "not a JWK Set");
@@ -162,6 +204,8 @@ Test(source_file, refuses_files_that_are_no_good)
 	memcpy(big, set.ptr, set.len);
 	expect_refusal(auth_folder_write(&folder, "b", (struct view){big, sizeof(big)}, 0644),
 	               "larger than 256 KiB or more than 256 keys");
+	/* Nothing is mapped where it begins. */
+	expect_refusal("/proc/self/mem", "can't be read");
 	cr_assert_eq(mkfifoat(folder.fd, "fifo", 0600), 0);
 
 	char fifo[AUTH_FOLDER_PATH + 16];

@@ -2,6 +2,7 @@
 #include "http/outcome.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 
 #include "base/utf8.h"
 #include "support/leaks.h"
@@ -17,6 +18,16 @@ Test(http_outcome, has_a_whole_row_for_each_way_to_fail)
 		cr_expect(utf8_valid(row->title) && utf8_valid(row->detail), "outcome %d", outcome);
 		cr_expect(!view_has_control(row->title) && !view_has_control(row->detail), "outcome %d", outcome);
 	}
+}
+
+Test(http_outcome, has_no_row_for_success, .signal = SIGABRT)
+{
+	(void)outcome_row(OUTCOME_OK);
+}
+
+Test(http_outcome, has_no_row_behind_the_last, .signal = SIGABRT)
+{
+	(void)outcome_row(OUTCOME_COUNT);
 }
 
 /* The code stands in an address and in programs of others. */
