@@ -155,3 +155,14 @@ Test(utf8, trims_text_of_white_space_to_nothing)
 	cr_expect_not(view_is_absent(trimmed));
 	cr_expect(view_equal(utf8_trim(VIEW("\xe3\x80\x80 a b \xc2\x85")), VIEW("a b")));
 }
+
+Test(utf8, trims_no_character_that_goes_on_behind_the_text)
+{
+	static const struct view spaces[] = {VIEW("\xc2\xa0"), VIEW("\xe3\x80\x80")};
+
+	for (size_t i = 0; i < COUNT(spaces); i++) {
+		struct view cut = {spaces[i].ptr, spaces[i].len - 1};
+
+		cr_expect(view_equal(utf8_trim(cut), cut), "case %zu", i);
+	}
+}

@@ -30,6 +30,17 @@ Test(value, reads_integers_of_four_bytes)
 	cr_expect_not(value_to_int32(VIEW("\0\0\0\0\0\0\0\1"), &value));
 }
 
+Test(value, reads_integers_of_eight_bytes)
+{
+	int64_t value = 0;
+	cr_assert(value_to_int64(VIEW("\0\0\0\1\0\0\0\2"), &value));
+	cr_expect_eq(value, INT64_C(4294967298));
+	cr_assert(value_to_int64(VIEW("\xff\xff\xff\xff\xff\xff\xff\xfe"), &value));
+	cr_expect_eq(value, -2);
+	cr_expect_not(value_to_int64(VIEW("\0\0\0\0\0\0\1"), &value));
+	cr_expect_not(value_to_int64(VIEW("\0\0\0\0\0\0\0\0\1"), &value));
+}
+
 Test(value, reads_instants_from_2000_as_from_1970)
 {
 	int64_t value = 0;
@@ -65,6 +76,7 @@ Test(value, refuses_instants_that_rfc_3339_cannot_say)
 Test(value, writes_uuids_in_lower_case)
 {
 	char text[37];
+	memset(text, 'x', sizeof text);
 	cr_assert(value_to_uuid(VIEW("\x01\x23\x45\x67\x89\xab\xcd\xef\xFE\xDC\xBA\x98\x76\x54\x32\x10"), text));
 	cr_expect_str_eq(text, "01234567-89ab-cdef-fedc-ba9876543210");
 	cr_expect_not(value_to_uuid(VIEW("\x01\x23"), text));
@@ -89,9 +101,29 @@ Test(value, walks_an_array)
 
 Test(value, an_empty_array_has_no_dimension)
 {
-	struct value_array array;
+	struct value_array array = {.left = 1};
 	cr_assert(value_to_array(VIEW("\0\0\0\0\0\0\0\0\0\0\0\x19"), &array));
 	cr_expect_eq(array.left, 0);
+}
+
+Test(value, takes_no_element_beyond_the_length_of_an_array)
+{
+	struct value_array array;
+	struct view element = ABSENT;
+	cr_assert(value_to_array(VIEW("\0\0\0\0\0\0\0\0\0\0\0\x19\0\0\0\1a"), &array));
+	cr_expect_not(value_array_next(&array, &element));
+	cr_expect(view_is_absent(element));
+}
+
+/* One dimension, no NULLs, of text: as many elements as the last byte says. */
+#define TEXTS "\0\0\0\1\0\0\0\0\0\0\0\x19\0\0\0"
+
+Test(value, an_array_has_four_bytes_at_least_for_each_element)
+{
+	struct value_array array;
+	cr_expect(value_to_array(VIEW(TEXTS "\2\0\0\0\1\0\0\0\0\0\0\0\0"), &array), "two empty texts");
+	cr_expect_not(value_to_array(VIEW(TEXTS "\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0"), &array),
+	              "three in a byte too few");
 }
 
 Test(value, refuses_every_array_that_is_cut_short)
