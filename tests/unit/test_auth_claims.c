@@ -5,7 +5,7 @@
 #include "auth/claims.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "support/leaks.h"
+#include "support/arena.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define NOW (INT64_C(1800000000) * CLOCK_SECOND)
@@ -18,20 +18,7 @@
 #define REST "," SUB "," ISS "," AUD
 #define ALL SUB "," ISS "," AUD "," EXP
 
-static struct arena arena;
-
-static void setup(void)
-{
-	cr_assert(arena_init(&arena, 1024 * 1024));
-}
-
-static void teardown(void)
-{
-	arena_destroy(&arena);
-	leaks_check();
-}
-
-TestSuite(claims, .init = setup, .fini = teardown);
+TestSuite(claims, .init = arena_begin, .fini = arena_end);
 
 static const struct claims_policy standard = {
         .issuer = {"https://app.example", 19},

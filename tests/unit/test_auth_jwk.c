@@ -4,25 +4,12 @@
 #include <stdlib.h>
 
 #include "auth/jwk.h"
+#include "support/arena.h"
 #include "support/issuer.h"
-#include "support/leaks.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static struct arena arena;
-
-static void setup(void)
-{
-	cr_assert(arena_init(&arena, 1024 * 1024));
-}
-
-static void teardown(void)
-{
-	arena_destroy(&arena);
-	leaks_check();
-}
-
-TestSuite(jwk, .init = setup, .fini = teardown);
+TestSuite(jwk, .init = arena_begin, .fini = arena_end);
 
 /* RFC 8037 §A.2, RFC 7515 §A.3 */
 #define ED_X "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"

@@ -3,25 +3,12 @@
 #include <stdlib.h>
 
 #include "auth/jwt.h"
+#include "support/arena.h"
 #include "support/issuer.h"
-#include "support/leaks.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static struct arena arena;
-
-static void setup(void)
-{
-	cr_assert(arena_init(&arena, 1024 * 1024));
-}
-
-static void teardown(void)
-{
-	arena_destroy(&arena);
-	leaks_check();
-}
-
-TestSuite(jwt, .init = setup, .fini = teardown);
+TestSuite(jwt, .init = arena_begin, .fini = arena_end);
 
 /* Parses a token of this header, which lives in the arena. */
 static enum jwt_error parse_header_bytes(struct view header, struct jwt *ret)

@@ -8,27 +8,14 @@
 #include <stdlib.h>
 
 #include "auth/key.h"
+#include "support/arena.h"
 #include "support/auth_keys.h"
 #include "support/issuer.h"
-#include "support/leaks.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define MESSAGE VIEW("eyJhbGciOiJFUzI1NiJ9.e30")
 
-static struct arena arena;
-
-static void setup(void)
-{
-	cr_assert(arena_init(&arena, 1024 * 1024));
-}
-
-static void teardown(void)
-{
-	arena_destroy(&arena);
-	leaks_check();
-}
-
-TestSuite(key, .init = setup, .fini = teardown);
+TestSuite(key, .init = arena_begin, .fini = arena_end);
 
 static struct key *key_of(const struct issuer *issuer, enum alg alg)
 {
