@@ -40,23 +40,6 @@ static const struct answer *ask_with(const char *method, const char *target, con
 	return responder_ask(tasks, &ask);
 }
 
-static const struct answer *ask_anna(const char *method, const char *target, const char *body)
-{
-	return ask_with(method, target, body, NULL);
-}
-
-static const struct answer *create(const char *title, const char *more)
-{
-	const struct answer *answer = ask_anna("POST", "/api/anna/tasks", api_task(title, more));
-	cr_assert_eq(answer->status, 201, "%.*s", VIEW_ARGS(answer->body));
-	return answer;
-}
-
-static const char *at(const struct answer *answer, const char *below)
-{
-	return ask_format("/api/anna/tasks/%.*s%s", VIEW_ARGS(answer_text(answer, "id")), below);
-}
-
 /* The task's entity tag, which every answer that holds the task must carry. */
 static const char *tag_of(const struct answer *answer)
 {
@@ -104,9 +87,9 @@ Test(conditions, a_patch_changes_the_members_that_it_holds_and_no_other)
 	        {"tags", "null", "[]"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct answer *made = create("old", FULL);
-		const struct answer *patched =
-		        ask_anna("PATCH", at(made, ""), ask_format("{\"%s\":%s}", cases[i].member, cases[i].value));
+		const struct answer *made = api_create(tasks, "old", FULL);
+		const struct answer *patched = api_ask(tasks, "PATCH", api_task_path(made, ""),
+		                                       ask_format("{\"%s\":%s}", cases[i].member, cases[i].value));
 		cr_assert_eq(patched->status, 200, "%s %s: %.*s", cases[i].member, cases[i].value,
 		             VIEW_ARGS(patched->body));
 		for (size_t j = 0; j < COUNT(members); j++) {
@@ -118,17 +101,17 @@ Test(conditions, a_patch_changes_the_members_that_it_holds_and_no_other)
 		}
 		cr_expect(view_equal(answer_text(patched, "created_at"), answer_text(made, "created_at")));
 		cr_expect_str_neq(tag_of(patched), tag_of(made));
-		cr_expect(view_equal(ask_anna("GET", at(made, ""), NULL)->body, patched->body));
+		cr_expect(view_equal(api_ask(tasks, "GET", api_task_path(made, ""), NULL)->body, patched->body));
 	}
 }
 
 Test(conditions, a_patch_of_nulls_brings_all_defaults_back)
 {
-	const struct answer *made = create("old", FULL);
+	const struct answer *made = api_create(tasks, "old", FULL);
 	const struct answer *patched =
-	        ask_anna("PATCH", at(made, ""),
-	                 "{\"description\":null,\"completed\":null,\"priority\":null,\"due_date\":null,"
-	                 "\"tags\":null,\"title\":\"" PRIVATE " t\"}");
+	        api_ask(tasks, "PATCH", api_task_path(made, ""),
+	                "{\"description\":null,\"completed\":null,\"priority\":null,\"due_date\":null,"
+	                "\"tags\":null,\"title\":\"" PRIVATE " t\"}");
 	static const char *const expected[] = {"\"" PRIVATE " t\"", "null", "false", "\"medium\"", "null", "[]"};
 	cr_assert_eq(patched->status, 200);
 	for (size_t i = 0; i < COUNT(members); i++)
@@ -137,15 +120,16 @@ Test(conditions, a_patch_of_nulls_brings_all_defaults_back)
 
 Test(conditions, an_empty_patch_changes_nothing_not_even_the_tag)
 {
-	const struct answer *made = create("old", FULL);
-	const struct answer *patched = ask_anna("PATCH", at(made, ""), "{}");
+	const struct answer *made = api_create(tasks, "old", FULL);
+	const struct answer *patched = api_ask(tasks, "PATCH", api_task_path(made, ""), "{}");
 	cr_expect_eq(patched->status, 200);
 	cr_expect(view_equal(patched->body, made->body));
 	cr_expect_str_eq(tag_of(patched), tag_of(made));
-	expect_problem(ask_anna("PATCH", MISSING, "{}"), 404, "task_not_found", "an empty patch of nothing");
-	expect_problem(ask_with("PATCH", at(made, ""), "{}", "IF_MATCH=\"x\""), 412, "precondition_failed",
+	expect_problem(api_ask(tasks, "PATCH", MISSING, "{}"), 404, "task_not_found", "an empty patch of nothing");
+	expect_problem(ask_with("PATCH", api_task_path(made, ""), "{}", "IF_MATCH=\"x\""), 412, "precondition_failed",
 	               "a stale tag");
-	cr_expect_eq(ask_with("PATCH", at(made, ""), "{}", ask_format("IF_MATCH=%s", tag_of(made)))->status, 200);
+	cr_expect_eq(ask_with("PATCH", api_task_path(made, ""), "{}", ask_format("IF_MATCH=%s", tag_of(made)))->status,
+	             200);
 }
 
 Test(conditions, refuses_patches_that_are_none_or_of_members_that_are_not_the_clients)
@@ -181,11 +165,11 @@ Test(conditions, refuses_patches_that_are_none_or_of_members_that_are_not_the_cl
 	        {"{\"title\":\"" PRIVATE "\"", 400, "body_malformed"},
 	        {"", 400, "body_empty"},
 	};
-	const struct answer *made = create("old", FULL);
+	const struct answer *made = api_create(tasks, "old", FULL);
 	for (size_t i = 0; i < COUNT(cases); i++)
-		expect_problem(ask_anna("PATCH", at(made, ""), cases[i].body), cases[i].status, cases[i].code,
-		               cases[i].body);
-	cr_expect(view_equal(ask_anna("GET", at(made, ""), NULL)->body, made->body));
+		expect_problem(api_ask(tasks, "PATCH", api_task_path(made, ""), cases[i].body), cases[i].status,
+		               cases[i].code, cases[i].body);
+	cr_expect(view_equal(api_ask(tasks, "GET", api_task_path(made, ""), NULL)->body, made->body));
 }
 
 Test(conditions, a_patch_may_come_as_merge_patch_or_as_plain_json_and_as_nothing_else)
@@ -202,10 +186,10 @@ Test(conditions, a_patch_may_come_as_merge_patch_or_as_plain_json_and_as_nothing
 	        {"application/merge-patch+json; charset=latin1", false},
 	        {"", false},
 	};
-	const struct answer *made = create("old", "");
+	const struct answer *made = api_create(tasks, "old", "");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct ask ask = {.method = "PATCH",
-		                  .target = at(made, ""),
+		                  .target = api_task_path(made, ""),
 		                  .token = api_token("anna"),
 		                  .body = "{\"completed\":true}",
 		                  .type = cases[i].type};
@@ -219,7 +203,7 @@ Test(conditions, a_patch_may_come_as_merge_patch_or_as_plain_json_and_as_nothing
 		                     VIEW("application/merge-patch+json, application/json")));
 	}
 	struct ask put = {.method = "PUT",
-	                  .target = at(made, ""),
+	                  .target = api_task_path(made, ""),
 	                  .token = api_token("anna"),
 	                  .body = api_task("x", ""),
 	                  .type = "application/merge-patch+json"};
@@ -239,14 +223,15 @@ Test(conditions, a_path_says_what_its_patches_may_be)
 	        {"OPTIONS", "", 204, 2},          {"POST", "", 405, 2},         {"FOO", "", 405, 2},
 	        {"OPTIONS", "/complete", 204, 1}, {"GET", "/complete", 405, 1}, {"DELETE", "/complete", 405, 1},
 	};
-	const struct answer *made = create("old", "");
+	const struct answer *made = api_create(tasks, "old", "");
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct answer *answer = ask_anna(cases[i].method, at(made, cases[i].below), NULL);
+		const struct answer *answer =
+		        api_ask(tasks, cases[i].method, api_task_path(made, cases[i].below), NULL);
 		cr_expect_eq(answer->status, cases[i].status, "%s %s", cases[i].method, cases[i].below);
 		struct view rest = answer_header(answer, "Accept-Patch");
 		for (size_t j = 0; j < COUNT(both); j++) {
 			struct ask patch = {.method = "PATCH",
-			                    .target = at(made, cases[i].below),
+			                    .target = api_task_path(made, cases[i].below),
 			                    .token = api_token("anna"),
 			                    .body = "{\"completed\":true}",
 			                    .type = both[j]};
@@ -263,8 +248,8 @@ Test(conditions, a_path_says_what_its_patches_may_be)
 		cr_expect(view_is_absent(rest), "%s %s: and %.*s", cases[i].method, cases[i].below, VIEW_ARGS(rest));
 	}
 	/* where there is no PATCH there is nothing to say */
-	cr_expect(view_is_absent(answer_header(ask_anna("OPTIONS", "/api/anna/tasks", NULL), "Accept-Patch")));
-	cr_expect(view_is_absent(answer_header(ask_anna("PUT", "/api/anna/tasks", NULL), "Accept-Patch")));
+	cr_expect(view_is_absent(answer_header(api_ask(tasks, "OPTIONS", "/api/anna/tasks", NULL), "Accept-Patch")));
+	cr_expect(view_is_absent(answer_header(api_ask(tasks, "PUT", "/api/anna/tasks", NULL), "Accept-Patch")));
 }
 
 /* ---- If-Match ---- */
@@ -285,7 +270,7 @@ static const struct change {
 
 static const struct answer *try(const struct change *change, const struct answer *made, const char *header)
 {
-	return ask_with(change->method, at(made, change->below), change->body, header);
+	return ask_with(change->method, api_task_path(made, change->below), change->body, header);
 }
 
 Test(conditions, every_change_is_made_when_the_task_has_the_tag_that_was_asked_for)
@@ -295,7 +280,7 @@ Test(conditions, every_change_is_made_when_the_task_has_the_tag_that_was_asked_f
 	};
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		for (size_t j = 0; j < COUNT(forms); j++) {
-			const struct answer *made = create("old", FULL);
+			const struct answer *made = api_create(tasks, "old", FULL);
 			const char *tag = tag_of(made);
 			const char *form = strchr(forms[j], '%') ? forms[j] : NULL;
 			const char *before =
@@ -313,7 +298,7 @@ Test(conditions, tags_that_compression_wrote_on_are_still_the_tasks)
 	static const char *const codings[] = {"gzip", "br", "deflate", "zstd"};
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		for (size_t j = 0; j < COUNT(codings); j++) {
-			const struct answer *made = create("old", FULL);
+			const struct answer *made = api_create(tasks, "old", FULL);
 			const char *header = ask_format("IF_MATCH=\"%.*s-%s\"",
 			                                VIEW_ARGS(answer_text(made, "updated_at")), codings[j]);
 			cr_expect_eq(try(&changes[i], made, header)->status, changes[i].status, "%s", header);
@@ -331,9 +316,9 @@ static const char *with(const char *text, char old, char new)
 
 Test(conditions, no_change_is_made_to_a_task_that_has_another_tag)
 {
-	const struct answer *made = create("old", FULL);
+	const struct answer *made = api_create(tasks, "old", FULL);
 	const char *stale = tag_of(made);
-	const struct answer *now = ask_anna("PATCH", at(made, ""), "{\"completed\":false}");
+	const struct answer *now = api_ask(tasks, "PATCH", api_task_path(made, ""), "{\"completed\":false}");
 	const char *headers[] = {
 	        ask_format("IF_MATCH=%s", stale),
 	        ask_format("IF_MATCH=W/%s", tag_of(now)),
@@ -356,18 +341,18 @@ Test(conditions, no_change_is_made_to_a_task_that_has_another_tag)
 			          changes[i].method, headers[j]);
 		}
 	}
-	cr_expect(view_equal(ask_anna("GET", at(made, ""), NULL)->body, now->body));
+	cr_expect(view_equal(api_ask(tasks, "GET", api_task_path(made, ""), NULL)->body, now->body));
 }
 
 Test(conditions, of_two_who_saw_the_same_task_only_the_first_changes_it)
 {
-	const struct answer *made = create("old", "");
+	const struct answer *made = api_create(tasks, "old", "");
 	const char *header = ask_format("IF_MATCH=%s", tag_of(made));
-	cr_expect_eq(ask_with("PATCH", at(made, ""), "{\"priority\":\"high\"}", header)->status, 200);
-	expect_problem(ask_with("PATCH", at(made, ""), "{\"priority\":\"low\"}", header), 412, "precondition_failed",
-	               "late");
-	expect_problem(ask_with("DELETE", at(made, ""), NULL, header), 412, "precondition_failed", "late");
-	cr_expect_str_eq(member(ask_anna("GET", at(made, ""), NULL), "priority"), "\"high\"");
+	cr_expect_eq(ask_with("PATCH", api_task_path(made, ""), "{\"priority\":\"high\"}", header)->status, 200);
+	expect_problem(ask_with("PATCH", api_task_path(made, ""), "{\"priority\":\"low\"}", header), 412,
+	               "precondition_failed", "late");
+	expect_problem(ask_with("DELETE", api_task_path(made, ""), NULL, header), 412, "precondition_failed", "late");
+	cr_expect_str_eq(member(api_ask(tasks, "GET", api_task_path(made, ""), NULL), "priority"), "\"high\"");
 }
 
 Test(conditions, a_missing_or_foreign_task_is_404_whatever_the_tag)
@@ -393,7 +378,7 @@ Test(conditions, what_is_no_condition_is_refused_and_nothing_is_changed)
 	        "IF_MATCH=",           "IF_MATCH=x",      "IF_MATCH=\"x", "IF_MATCH=*, \"x\"", "IF_MATCH=\"a\" \"b\"",
 	        "IF_NONE_MATCH=\"x\"", "IF_NONE_MATCH=x",
 	};
-	const struct answer *made = create("old", FULL);
+	const struct answer *made = api_create(tasks, "old", FULL);
 	for (size_t i = 0; i < COUNT(changes); i++)
 		for (size_t j = 0; j < COUNT(headers); j++)
 			expect_problem(try(&changes[i], made, headers[j]), 400, "bad_condition", headers[j]);
@@ -403,15 +388,15 @@ Test(conditions, what_is_no_condition_is_refused_and_nothing_is_changed)
 	               "POST");
 	expect_problem(ask_with("POST", "/api/anna/tasks", api_task("t", ""), "IF_NONE_MATCH=*"), 400, "bad_condition",
 	               "POST");
-	cr_expect_eq(cJSON_GetArraySize(answer_json(ask_anna("GET", "/api/anna/tasks", NULL))), 1);
-	cr_expect(view_equal(ask_anna("GET", at(made, ""), NULL)->body, made->body));
+	cr_expect_eq(cJSON_GetArraySize(answer_json(api_ask(tasks, "GET", "/api/anna/tasks", NULL))), 1);
+	cr_expect(view_equal(api_ask(tasks, "GET", api_task_path(made, ""), NULL)->body, made->body));
 }
 
 /* ---- If-None-Match ---- */
 
 Test(conditions, a_task_that_the_client_knows_is_not_sent_again)
 {
-	const struct answer *made = create("old", FULL);
+	const struct answer *made = api_create(tasks, "old", FULL);
 	const char *tag = tag_of(made);
 	const char *known[] = {
 	        ask_format("IF_NONE_MATCH=%s", tag),
@@ -423,7 +408,8 @@ Test(conditions, a_task_that_the_client_knows_is_not_sent_again)
 	};
 	for (size_t i = 0; i < COUNT(known); i++) {
 		for (size_t head = 0; head < 2; head++) {
-			const struct answer *answer = ask_with(head ? "HEAD" : "GET", at(made, ""), NULL, known[i]);
+			const struct answer *answer =
+			        ask_with(head ? "HEAD" : "GET", api_task_path(made, ""), NULL, known[i]);
 			cr_expect_eq(answer->status, 304, "%s", known[i]);
 			cr_expect(view_equal(answer_header(answer, "ETag"), view_of(tag)));
 		}
@@ -431,19 +417,19 @@ Test(conditions, a_task_that_the_client_knows_is_not_sent_again)
 	const char *unknown[] = {"IF_NONE_MATCH=\"x\"", "IF_NONE_MATCH=\"2026-01-31T08:00:00.000000Z\"",
 	                         "IF_NONE_MATCH=\"*\""};
 	for (size_t i = 0; i < COUNT(unknown); i++)
-		cr_expect(view_equal(ask_with("GET", at(made, ""), NULL, unknown[i])->body, made->body), "%s",
-		          unknown[i]);
-	expect_problem(ask_with("GET", at(made, ""), NULL, "IF_NONE_MATCH=x"), 400, "bad_condition", "GET");
-	ask_anna("PATCH", at(made, ""), "{\"completed\":false}");
-	cr_expect_eq(ask_with("GET", at(made, ""), NULL, known[0])->status, 200);
+		cr_expect(view_equal(ask_with("GET", api_task_path(made, ""), NULL, unknown[i])->body, made->body),
+		          "%s", unknown[i]);
+	expect_problem(ask_with("GET", api_task_path(made, ""), NULL, "IF_NONE_MATCH=x"), 400, "bad_condition", "GET");
+	api_ask(tasks, "PATCH", api_task_path(made, ""), "{\"completed\":false}");
+	cr_expect_eq(ask_with("GET", api_task_path(made, ""), NULL, known[0])->status, 200);
 }
 
 Test(conditions, not_modified_carries_what_a_cache_and_a_page_need_and_no_content)
 {
-	const struct answer *made = create("old", "");
+	const struct answer *made = api_create(tasks, "old", "");
 	const char *const params[] = {ask_format("HTTP_IF_NONE_MATCH=%s", tag_of(made)),
 	                              "HTTP_ORIGIN=https://app.example", NULL};
-	struct ask ask = {.target = at(made, ""), .token = api_token("anna"), .params = params};
+	struct ask ask = {.target = api_task_path(made, ""), .token = api_token("anna"), .params = params};
 	const struct answer *answer = responder_ask(tasks, &ask);
 	cr_assert_eq(answer->status, 304);
 	cr_expect_eq(answer->body.len, 0);
@@ -457,11 +443,11 @@ Test(conditions, not_modified_carries_what_a_cache_and_a_page_need_and_no_conten
 
 Test(conditions, a_list_carries_the_tag_of_every_task)
 {
-	const struct answer *made = create("old", "");
-	const cJSON *list = answer_json(ask_anna("GET", "/api/anna/tasks", NULL));
+	const struct answer *made = api_create(tasks, "old", "");
+	const cJSON *list = answer_json(api_ask(tasks, "GET", "/api/anna/tasks", NULL));
 	const char *tag =
 	        ask_format("\"%.*s\"", VIEW_ARGS(json_member_text(cJSON_GetArrayItem(list, 0), "updated_at")));
-	cr_expect_eq(ask_with("DELETE", at(made, ""), NULL, ask_format("IF_MATCH=%s", tag))->status, 204);
+	cr_expect_eq(ask_with("DELETE", api_task_path(made, ""), NULL, ask_format("IF_MATCH=%s", tag))->status, 204);
 }
 
 /* ---- creation that may be tried again ---- */
@@ -481,9 +467,9 @@ Test(conditions, a_task_is_put_once_however_often_the_client_tries)
 		expect_problem(again, 412, "precondition_failed", "again");
 		cr_expect(view_equal(answer_header(again, "ETag"), view_of(tag)));
 	}
-	cr_expect(view_equal(ask_anna("GET", PLACE, NULL)->body, made->body));
-	cr_expect_eq(cJSON_GetArraySize(answer_json(ask_anna("GET", "/api/anna/tasks", NULL))), 1);
-	cr_expect_eq(ask_anna("DELETE", PLACE, NULL)->status, 204);
+	cr_expect(view_equal(api_ask(tasks, "GET", PLACE, NULL)->body, made->body));
+	cr_expect_eq(cJSON_GetArraySize(answer_json(api_ask(tasks, "GET", "/api/anna/tasks", NULL))), 1);
+	cr_expect_eq(api_ask(tasks, "DELETE", PLACE, NULL)->status, 204);
 	cr_expect_eq(ask_with("PUT", PLACE, api_task("second", ""), "IF_NONE_MATCH= * ")->status, 201);
 }
 
@@ -492,7 +478,7 @@ Test(conditions, another_users_equal_id_is_neither_seen_nor_changed)
 	postgres_run("postgres", database,
 	             "INSERT INTO todo.task (user_id, id, title) VALUES ('berta', '" ID "', 'bertas')");
 	cr_expect_eq(ask_with("PUT", PLACE, api_task("annas", ""), "IF_NONE_MATCH=*")->status, 201);
-	cr_expect_str_eq(member(ask_anna("GET", PLACE, NULL), "title"), "\"" PRIVATE " annas\"");
+	cr_expect_str_eq(member(api_ask(tasks, "GET", PLACE, NULL), "title"), "\"" PRIVATE " annas\"");
 	cr_expect_eq(ask_with("DELETE", PLACE, NULL, "IF_MATCH=*")->status, 204);
 	char *left = postgres_value("postgres", database, "SELECT string_agg(user_id || title, ',') FROM todo.task");
 	cr_expect_str_eq(left, "bertabertas");
@@ -511,7 +497,7 @@ Test(conditions, an_id_in_capitals_is_the_same_id)
 
 Test(conditions, what_can_not_be_put_leaves_nothing_behind)
 {
-	expect_problem(ask_anna("PUT", PLACE, api_task("t", "")), 404, "task_not_found", "no condition");
+	expect_problem(api_ask(tasks, "PUT", PLACE, api_task("t", "")), 404, "task_not_found", "no condition");
 	expect_problem(ask_with("PUT", PLACE, api_task("t", ""), "IF_MATCH=*"), 404, "task_not_found", "If-Match");
 	expect_problem(ask_with("PUT", PLACE, api_task("t", ""), "IF_NONE_MATCH=\"x\""), 400, "bad_condition", "a tag");
 	expect_problem(ask_with("PUT", PLACE, "{}", "IF_NONE_MATCH=*"), 422, "invalid", "no title");
@@ -526,7 +512,7 @@ Test(conditions, what_can_not_be_put_leaves_nothing_behind)
 	                  .body = api_task("t", ""),
 	                  .params = both};
 	expect_problem(responder_ask(tasks, &ask), 400, "bad_condition", "both");
-	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
+	cr_expect(view_equal(api_ask(tasks, "GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
 
 /* ---- Accept ---- */
@@ -548,7 +534,7 @@ Test(conditions, answers_406_only_when_json_is_really_excluded)
 	        {"ACCEPT=*/*;q=0.000", false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct answer *made = create("old", "");
+		const struct answer *made = api_create(tasks, "old", "");
 		const struct {
 			const char *method;
 			const char *target;
@@ -556,11 +542,11 @@ Test(conditions, answers_406_only_when_json_is_really_excluded)
 			int status;
 		} asks[] = {
 		        {"GET", "/api/anna/tasks", NULL, 200},
-		        {"GET", at(made, ""), NULL, 200},
+		        {"GET", api_task_path(made, ""), NULL, 200},
 		        {"POST", "/api/anna/tasks", api_task("t", ""), 201},
-		        {"PUT", at(made, ""), api_task("t", ""), 200},
-		        {"PATCH", at(made, ""), "{\"completed\":true}", 200},
-		        {"PATCH", at(made, "/complete"), NULL, 200},
+		        {"PUT", api_task_path(made, ""), api_task("t", ""), 200},
+		        {"PATCH", api_task_path(made, ""), "{\"completed\":true}", 200},
+		        {"PATCH", api_task_path(made, "/complete"), NULL, 200},
 		};
 		for (size_t j = 0; j < COUNT(asks); j++) {
 			const struct answer *answer =
@@ -570,10 +556,10 @@ Test(conditions, answers_406_only_when_json_is_really_excluded)
 			else
 				expect_problem(answer, 406, "not_acceptable", cases[i].accept);
 		}
-		const struct answer *after = ask_anna("GET", at(made, ""), NULL);
+		const struct answer *after = api_ask(tasks, "GET", api_task_path(made, ""), NULL);
 		if (!cases[i].taken)
 			cr_expect(view_equal(after->body, made->body), "%s changed something", cases[i].accept);
-		cr_expect_eq(ask_with("DELETE", at(made, ""), NULL, cases[i].accept)->status, 204,
+		cr_expect_eq(ask_with("DELETE", api_task_path(made, ""), NULL, cases[i].accept)->status, 204,
 		             "no content excludes nothing");
 		expect_problem(ask_with("GET", "/api/anna/nothing", NULL, cases[i].accept), 404, "not_found",
 		               "an error is told");
@@ -588,10 +574,10 @@ Test(conditions, removes_the_completed_tasks_of_its_user_alone)
 	             "INSERT INTO todo.task (user_id, id, title, completed)"
 	             " SELECT u, gen_random_uuid(), 't', n % 3 = 0 FROM generate_series(1, 30) n, "
 	             "unnest('{anna,berta}'::text[]) u");
-	const struct answer *answer = ask_anna("DELETE", "/api/anna/tasks?status=completed", NULL);
+	const struct answer *answer = api_ask(tasks, "DELETE", "/api/anna/tasks?status=completed", NULL);
 	cr_expect_eq(answer->status, 200);
 	cr_expect(view_equal(answer->body, VIEW("{\"deleted\":10}")), "%.*s", VIEW_ARGS(answer->body));
-	answer = ask_anna("DELETE", "/api/anna/tasks?status=completed", NULL);
+	answer = api_ask(tasks, "DELETE", "/api/anna/tasks?status=completed", NULL);
 	cr_expect(view_equal(answer->body, VIEW("{\"deleted\":0}")), "%.*s", VIEW_ARGS(answer->body));
 	char *left =
 	        postgres_value("postgres", database,
@@ -618,13 +604,13 @@ Test(conditions, nobody_empties_a_list_by_accident)
 	        {"?status=completed&limit=1", "bad_query"},
 	        {"?completed=true", "bad_query"},
 	};
-	create("done", ",\"completed\":true");
+	api_create(tasks, "done", ",\"completed\":true");
 	for (size_t i = 0; i < COUNT(cases); i++)
-		expect_problem(ask_anna("DELETE", ask_format("/api/anna/tasks%s", cases[i].query), NULL), 400,
+		expect_problem(api_ask(tasks, "DELETE", ask_format("/api/anna/tasks%s", cases[i].query), NULL), 400,
 		               cases[i].code, cases[i].query);
 	expect_problem(ask_with("DELETE", "/api/anna/tasks?status=completed", NULL, "IF_MATCH=\"x\""), 400,
 	               "bad_condition", "a condition that could not be kept");
-	cr_expect_eq(cJSON_GetArraySize(answer_json(ask_anna("GET", "/api/anna/tasks", NULL))), 1);
+	cr_expect_eq(cJSON_GetArraySize(answer_json(api_ask(tasks, "GET", "/api/anna/tasks", NULL))), 1);
 }
 
 /* ---- at the same instant ---- */
@@ -659,7 +645,7 @@ static size_t ask_at_once(const char *setting, const char *gate, const struct as
 /* All but one have been too late, and learn what the one has made of it. */
 static void expect_one_and_the_rest_late(const struct answer *const answers[AT_ONCE], int status)
 {
-	const char *tag = tag_of(ask_anna("GET", PLACE, NULL));
+	const char *tag = tag_of(api_ask(tasks, "GET", PLACE, NULL));
 	for (size_t i = 0; i < AT_ONCE; i++) {
 		cr_expect(view_equal(answer_header(answers[i], "ETag"), view_of(tag)));
 		if (answers[i]->status != status)
@@ -714,5 +700,5 @@ Test(conditions, toggles_at_once_are_all_done)
 	for (size_t i = 0; i < AT_ONCE; i++)
 		for (size_t j = 0; j < i; j++)
 			cr_expect_str_neq(tag_of(answers[i]), tag_of(answers[j]));
-	cr_expect_str_eq(member(ask_anna("GET", PLACE, NULL), "completed"), "false");
+	cr_expect_str_eq(member(api_ask(tasks, "GET", PLACE, NULL), "completed"), "false");
 }

@@ -34,24 +34,6 @@ static const struct answer *ask_as(const char *user, const char *method, const c
 	return responder_ask(tasks, &ask);
 }
 
-static const struct answer *ask_anna(const char *method, const char *target, const char *body)
-{
-	return ask_as("anna", method, target, body);
-}
-
-static const struct answer *create(const char *title, const char *more)
-{
-	const struct answer *answer = ask_anna("POST", "/api/anna/tasks", api_task(title, more));
-	cr_assert_eq(answer->status, 201, "%.*s", VIEW_ARGS(answer->body));
-	return answer;
-}
-
-/* The address of the task in an answer, and of what lies below it. */
-static const char *at(const struct answer *answer, const char *below)
-{
-	return ask_format("/api/anna/tasks/%.*s%s", VIEW_ARGS(answer_text(answer, "id")), below);
-}
-
 /* The text of a member as it stands in the answer: "null", "true", a string with its quotes. */
 static struct view raw_member(const struct answer *answer, const char *name)
 {
@@ -99,10 +81,10 @@ static const char *repeat(const char *text, size_t count)
 Test(tasks, creates_a_task_of_a_title_alone_with_every_default)
 {
 	int64_t before = clock_now();
-	const struct answer *answer = create("milk", "");
+	const struct answer *answer = api_create(tasks, "milk", "");
 	struct view id = answer_text(answer, "id");
 	cr_expect(router_is_uuid(id) && id.ptr[14] == '7', "a UUID of version 7: %.*s", VIEW_ARGS(id));
-	cr_expect(view_equal(answer_header(answer, "Location"), view_of(at(answer, ""))));
+	cr_expect(view_equal(answer_header(answer, "Location"), view_of(api_task_path(answer, ""))));
 	expect_member(answer, "user_id", "\"anna\"");
 	expect_member(answer, "title", "\"" PRIVATE " milk\"");
 	expect_member(answer, "description", "null");
@@ -121,7 +103,7 @@ Test(tasks, has_the_ten_members_of_the_contract_in_their_order_and_no_other)
 	                                    "priority", "due_date", "tags",  "created_at",  "updated_at"};
 	size_t i = 0;
 	const cJSON *member;
-	cJSON_ArrayForEach(member, answer_json(create("milk", "")))
+	cJSON_ArrayForEach(member, answer_json(api_create(tasks, "milk", "")))
 	{
 		cr_assert_lt(i, 10);
 		cr_expect_str_eq(member->string, names[i++]);
@@ -160,9 +142,10 @@ Test(tasks, keeps_every_member_that_was_given)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *kept = cases[i].kept ? cases[i].kept : cases[i].given;
-		const struct answer *made = create("x", ask_format(",\"%s\":%s", cases[i].name, cases[i].given));
+		const struct answer *made =
+		        api_create(tasks, "x", ask_format(",\"%s\":%s", cases[i].name, cases[i].given));
 		expect_member(made, cases[i].name, kept);
-		expect_member(ask_anna("GET", at(made, ""), NULL), cases[i].name, kept);
+		expect_member(api_ask(tasks, "GET", api_task_path(made, ""), NULL), cases[i].name, kept);
 	}
 }
 
@@ -189,7 +172,7 @@ Test(tasks, keeps_a_title_as_it_was_but_for_blanks_around_it)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *body = ask_format("{\"title\":\"%s\"}", cases[i].given);
-		const struct answer *answer = ask_anna("POST", "/api/anna/tasks", body);
+		const struct answer *answer = api_ask(tasks, "POST", "/api/anna/tasks", body);
 		cr_assert_eq(answer->status, 201, "%s", body);
 		expect_member(answer, "title", ask_format("\"%s\"", cases[i].kept ? cases[i].kept : cases[i].given));
 	}
@@ -213,29 +196,30 @@ Test(tasks, counts_characters_and_not_bytes)
 			const char *text = repeat(cases[i].unit, cases[i].most + over);
 			const char *body = title ? ask_format("{\"title\":\"%s\"}", text)
 			                         : ask_format("{\"title\":\"x\",\"%s\":\"%s\"}", cases[i].name, text);
-			cr_expect_eq(ask_anna("POST", "/api/anna/tasks", body)->status, over ? 422 : 201, "%s of %zu",
-			             cases[i].name, cases[i].most + over);
+			cr_expect_eq(api_ask(tasks, "POST", "/api/anna/tasks", body)->status, over ? 422 : 201,
+			             "%s of %zu", cases[i].name, cases[i].most + over);
 		}
 }
 
 Test(tasks, returns_the_same_bytes_from_create_get_and_list)
 {
-	const struct answer *made = create("milk", ",\"tags\":[\"a\"],\"due_date\":\"2026-01-31T08:00:00Z\"");
-	const struct answer *got = ask_anna("GET", at(made, ""), NULL);
+	const struct answer *made =
+	        api_create(tasks, "milk", ",\"tags\":[\"a\"],\"due_date\":\"2026-01-31T08:00:00Z\"");
+	const struct answer *got = api_ask(tasks, "GET", api_task_path(made, ""), NULL);
 	cr_expect_eq(got->status, 200);
 	cr_expect(view_equal(got->body, made->body));
-	const struct answer *list = ask_anna("GET", "/api/anna/tasks", NULL);
+	const struct answer *list = api_ask(tasks, "GET", "/api/anna/tasks", NULL);
 	cr_expect(view_equal(list->body, view_of(ask_format("[%.*s]", VIEW_ARGS(made->body)))));
 }
 
 /* RFC 9562 §4: a UUID is read in either case. */
 Test(tasks, finds_a_task_by_its_id_in_either_case)
 {
-	const struct answer *made = create("milk", "");
-	char *target = ask_keep(view_of(at(made, "")));
+	const struct answer *made = api_create(tasks, "milk", "");
+	char *target = ask_keep(view_of(api_task_path(made, "")));
 	for (char *c = target + strlen("/api/anna/tasks/"); *c; c++)
 		*c = (char)(*c >= 'a' && *c <= 'f' ? *c - 'a' + 'A' : *c);
-	const struct answer *got = ask_anna("GET", target, NULL);
+	const struct answer *got = api_ask(tasks, "GET", target, NULL);
 	cr_expect_eq(got->status, 200);
 	cr_expect(view_equal(got->body, made->body));
 }
@@ -296,7 +280,7 @@ Test(tasks, puts_the_base_path_before_a_location)
 
 Test(tasks, lists_an_empty_array_for_a_user_never_seen)
 {
-	const struct answer *list = ask_anna("GET", "/api/anna/tasks", NULL);
+	const struct answer *list = api_ask(tasks, "GET", "/api/anna/tasks", NULL);
 	cr_expect_eq(list->status, 200);
 	cr_expect(view_equal(list->body, VIEW("[]")));
 }
@@ -304,12 +288,12 @@ Test(tasks, lists_an_empty_array_for_a_user_never_seen)
 Test(tasks, lists_the_newest_first_and_nobody_elses)
 {
 	ask_as("berta", "POST", "/api/berta/tasks", api_task("bertas", ""));
-	const struct answer *first = create("1", "");
-	const struct answer *second = create("2", "");
-	const struct answer *third = create("3", "");
+	const struct answer *first = api_create(tasks, "1", "");
+	const struct answer *second = api_create(tasks, "2", "");
+	const struct answer *third = api_create(tasks, "3", "");
 	/* a change moves nothing */
-	first = ask_anna("PATCH", at(first, "/complete"), NULL);
-	const struct answer *list = ask_anna("GET", "/api/anna/tasks", NULL);
+	first = api_ask(tasks, "PATCH", api_task_path(first, "/complete"), NULL);
+	const struct answer *list = api_ask(tasks, "GET", "/api/anna/tasks", NULL);
 	cr_expect(view_equal(list->body, view_of(ask_format("[%.*s,%.*s,%.*s]", VIEW_ARGS(third->body),
 	                                                    VIEW_ARGS(second->body), VIEW_ARGS(first->body)))),
 	          "%.*s", VIEW_ARGS(list->body));
@@ -321,7 +305,7 @@ Test(tasks, lists_a_thousand_tasks_whole)
 	             "INSERT INTO todo.task (user_id, id, title, description)"
 	             " SELECT 'anna', gen_random_uuid(), '" PRIVATE " ' || i, repeat('\xF0\x9F\xA5\x9B', 1000)"
 	             " FROM generate_series(1, 1000) AS i");
-	const struct answer *list = ask_anna("GET", "/api/anna/tasks", NULL);
+	const struct answer *list = api_ask(tasks, "GET", "/api/anna/tasks", NULL);
 	cr_expect_eq(list->status, 200);
 	cr_expect_gt(list->body.len, 4000 * 1000);
 	cr_expect_eq(list->body.ptr[list->body.len - 1], ']');
@@ -331,11 +315,11 @@ Test(tasks, lists_a_thousand_tasks_whole)
 
 Test(tasks, replaces_all_members_and_gives_absent_ones_their_defaults)
 {
-	const struct answer *made = create(
-	        "old",
+	const struct answer *made = api_create(
+	        tasks, "old",
 	        ",\"description\":\"d\",\"completed\":true,\"priority\":\"high\",\"due_date\":\"2026-01-31T08:00:00Z\","
 	        "\"tags\":[\"a\",\"b\"]");
-	const struct answer *put = ask_anna("PUT", at(made, ""), api_task("new", ""));
+	const struct answer *put = api_ask(tasks, "PUT", api_task_path(made, ""), api_task("new", ""));
 	cr_assert_eq(put->status, 200, "%.*s", VIEW_ARGS(put->body));
 	cr_expect(view_equal(answer_text(put, "id"), answer_text(made, "id")));
 	cr_expect(view_equal(answer_text(put, "created_at"), answer_text(made, "created_at")));
@@ -346,19 +330,20 @@ Test(tasks, replaces_all_members_and_gives_absent_ones_their_defaults)
 	expect_member(put, "priority", "\"medium\"");
 	expect_member(put, "due_date", "null");
 	expect_member(put, "tags", "[]");
-	cr_expect(view_equal(ask_anna("GET", at(made, ""), NULL)->body, put->body));
+	cr_expect(view_equal(api_ask(tasks, "GET", api_task_path(made, ""), NULL)->body, put->body));
 	cr_expect(view_is_absent(answer_header(put, "Location")));
 }
 
 Test(tasks, makes_no_task_by_replacing_one_that_is_not_there)
 {
-	expect_problem(ask_anna("PUT", "/api/anna/tasks/" MISSING, api_task("x", "")), 404, "task_not_found", "PUT");
-	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
+	expect_problem(api_ask(tasks, "PUT", "/api/anna/tasks/" MISSING, api_task("x", "")), 404, "task_not_found",
+	               "PUT");
+	cr_expect(view_equal(api_ask(tasks, "GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
 
 Test(tasks, sets_and_toggles_the_mark_and_nothing_else)
 {
-	const struct answer *made = create("milk", ",\"priority\":\"low\",\"tags\":[\"a\"]");
+	const struct answer *made = api_create(tasks, "milk", ",\"priority\":\"low\",\"tags\":[\"a\"]");
 	static const struct {
 		const char *body; /* NULL: none at all */
 		const char *completed;
@@ -373,7 +358,7 @@ Test(tasks, sets_and_toggles_the_mark_and_nothing_else)
 	};
 	int64_t last = instant(made, "updated_at");
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		const struct answer *answer = ask_anna("PATCH", at(made, "/complete"), steps[i].body);
+		const struct answer *answer = api_ask(tasks, "PATCH", api_task_path(made, "/complete"), steps[i].body);
 		cr_assert_eq(answer->status, 200, "%.*s", VIEW_ARGS(answer->body));
 		expect_member(answer, "completed", steps[i].completed);
 		expect_member(answer, "title", "\"" PRIVATE " milk\"");
@@ -389,9 +374,9 @@ Test(tasks, sets_and_toggles_the_mark_and_nothing_else)
 /* A request whose end does not come is none: nobody knows what its body would have been. */
 Test(tasks, toggles_nothing_for_a_request_that_is_cut)
 {
-	const struct answer *made = create("milk", "");
+	const struct answer *made = api_create(tasks, "milk", "");
 	struct buf bytes = buf_make(64 * 1024);
-	struct ask ask = {.method = "PATCH", .target = at(made, "/complete"), .token = api_token("anna")};
+	struct ask ask = {.method = "PATCH", .target = api_task_path(made, "/complete"), .token = api_token("anna")};
 	ask_write(&ask, &bytes);
 	int fd = fastcgi_connect(responder_socket(tasks));
 	/* all but the record that ends the body */
@@ -399,7 +384,7 @@ Test(tasks, toggles_nothing_for_a_request_that_is_cut)
 	expect_problem(responder_answer(fd, false), 400, "body_incomplete", "cut");
 	close(fd);
 	buf_destroy(&bytes);
-	expect_member(ask_anna("GET", at(made, ""), NULL), "completed", "false");
+	expect_member(api_ask(tasks, "GET", api_task_path(made, ""), NULL), "completed", "false");
 }
 
 Test(tasks, toggles_only_when_no_body_is_announced)
@@ -435,11 +420,11 @@ Test(tasks, toggles_only_when_no_body_is_announced)
 	        {{"CONTENT_TYPE=", "CONTENT_LENGTH="}, "{\"completed\":true}", 415, "media_type"},
 	        {{"CONTENT_TYPE=", "CONTENT_LENGTH=0"}, "{\"completed\":true}", 415, "media_type"},
 	};
-	const struct answer *made = create("milk", "");
+	const struct answer *made = api_create(tasks, "milk", "");
 	bool completed = false;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct ask ask = {.method = "PATCH",
-		                  .target = at(made, "/complete"),
+		                  .target = api_task_path(made, "/complete"),
 		                  .token = api_token("anna"),
 		                  .body = cases[i].body,
 		                  .params = cases[i].params};
@@ -449,37 +434,39 @@ Test(tasks, toggles_only_when_no_body_is_announced)
 			expect_problem(answer, cases[i].status, cases[i].code, ask_format("row %zu", i));
 		else
 			cr_expect_eq(answer->status, cases[i].status, "row %zu: %.*s", i, VIEW_ARGS(answer->body));
-		expect_member(ask_anna("GET", at(made, ""), NULL), "completed", completed ? "true" : "false");
+		expect_member(api_ask(tasks, "GET", api_task_path(made, ""), NULL), "completed",
+		              completed ? "true" : "false");
 	}
 }
 
 Test(tasks, deletes_a_task_once)
 {
-	const struct answer *made = create("milk", "");
-	const struct answer *other = create("bread", "");
-	cr_expect_eq(ask_anna("DELETE", at(made, ""), NULL)->status, 204);
-	expect_problem(ask_anna("DELETE", at(made, ""), NULL), 404, "task_not_found", "again");
-	expect_problem(ask_anna("GET", at(made, ""), NULL), 404, "task_not_found", "GET");
-	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body,
+	const struct answer *made = api_create(tasks, "milk", "");
+	const struct answer *other = api_create(tasks, "bread", "");
+	cr_expect_eq(api_ask(tasks, "DELETE", api_task_path(made, ""), NULL)->status, 204);
+	expect_problem(api_ask(tasks, "DELETE", api_task_path(made, ""), NULL), 404, "task_not_found", "again");
+	expect_problem(api_ask(tasks, "GET", api_task_path(made, ""), NULL), 404, "task_not_found", "GET");
+	cr_expect(view_equal(api_ask(tasks, "GET", "/api/anna/tasks", NULL)->body,
 	                     view_of(ask_format("[%.*s]", VIEW_ARGS(other->body)))));
 }
 
 Test(tasks, gives_every_change_a_later_time)
 {
-	const struct answer *made = create("milk", "");
+	const struct answer *made = api_create(tasks, "milk", "");
 	int64_t last = instant(made, "updated_at");
 	for (int i = 0; i < 60; i++) {
 		const struct answer *answer =
-		        i % 3 ? ask_anna("PATCH", at(made, "/complete"), i % 2 ? NULL : "{\"completed\":true}")
-		              : ask_anna("PUT", at(made, ""), api_task("milk", ""));
+		        i % 3 ? api_ask(tasks, "PATCH", api_task_path(made, "/complete"),
+		                        i % 2 ? NULL : "{\"completed\":true}")
+		              : api_ask(tasks, "PUT", api_task_path(made, ""), api_task("milk", ""));
 		int64_t now = instant(answer, "updated_at");
 		cr_assert_gt(now, last);
 		last = now;
 	}
 	/* even when the clock of the database has stepped back */
 	postgres_run("postgres", database, "UPDATE todo.task SET updated_at = updated_at + interval '1 day'");
-	const struct answer *ahead = ask_anna("GET", at(made, ""), NULL);
-	const struct answer *later = ask_anna("PATCH", at(made, "/complete"), NULL);
+	const struct answer *ahead = api_ask(tasks, "GET", api_task_path(made, ""), NULL);
+	const struct answer *later = api_ask(tasks, "PATCH", api_task_path(made, "/complete"), NULL);
 	cr_expect_gt(instant(later, "updated_at"), instant(ahead, "updated_at"));
 }
 
@@ -504,9 +491,11 @@ Test(tasks, answers_for_a_foreign_task_as_for_one_that_is_missing)
 	};
 	cr_assert_eq(foreign->status, 201);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct answer *theirs = ask_anna(cases[i].method, at(foreign, cases[i].below), cases[i].body);
-		const struct answer *none = ask_anna(
-		        cases[i].method, ask_format("/api/anna/tasks/" MISSING "%s", cases[i].below), cases[i].body);
+		const struct answer *theirs =
+		        api_ask(tasks, cases[i].method, api_task_path(foreign, cases[i].below), cases[i].body);
+		const struct answer *none =
+		        api_ask(tasks, cases[i].method, ask_format("/api/anna/tasks/" MISSING "%s", cases[i].below),
+		                cases[i].body);
 		cr_expect_eq(theirs->status, 404, "%s", cases[i].method);
 		cr_expect(view_equal(answer_without_id(theirs), answer_without_id(none)), "%s: %.*s", cases[i].method,
 		          VIEW_ARGS(answer_without_id(theirs)));
@@ -521,11 +510,11 @@ Test(tasks, answers_for_a_foreign_task_as_for_one_that_is_missing)
 
 Test(tasks, answers_head_like_get_without_the_body)
 {
-	const struct answer *made = create("milk", "");
-	const char *const targets[] = {"/api/anna/tasks", at(made, ""), "/api/anna/tasks/" MISSING};
+	const struct answer *made = api_create(tasks, "milk", "");
+	const char *const targets[] = {"/api/anna/tasks", api_task_path(made, ""), "/api/anna/tasks/" MISSING};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
-		const struct answer *get = ask_anna("GET", targets[i], NULL);
-		const struct answer *head = ask_anna("HEAD", targets[i], NULL);
+		const struct answer *get = api_ask(tasks, "GET", targets[i], NULL);
+		const struct answer *head = api_ask(tasks, "HEAD", targets[i], NULL);
 		cr_expect_eq(head->status, get->status, "%s", targets[i]);
 		cr_expect_eq(head->body.len, 0);
 		const char *get_head = ask_format("%.*s", (int)get->head.len, answer_without_id(get).ptr);
@@ -560,20 +549,21 @@ Test(tasks, answers_options_the_same_for_everybody)
 
 Test(tasks, refuses_a_parameter_that_it_does_not_know)
 {
-	const struct answer *made = create("milk", "");
+	const struct answer *made = api_create(tasks, "milk", "");
 	const char *const targets[] = {
-	        ask_format("%s?x=1", at(made, "")),
-	        ask_format("%s?_method=DELETE", at(made, "")),
-	        ask_format("%s?%%", at(made, "")),
+	        ask_format("%s?x=1", api_task_path(made, "")),
+	        ask_format("%s?_method=DELETE", api_task_path(made, "")),
+	        ask_format("%s?%%", api_task_path(made, "")),
 	        "/api/anna/tasks?user_id=berta",
 	        "/api/anna/tasks?x",
 	        "/api/anna/tasks?&x=",
 	};
 	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
-		expect_problem(ask_anna("GET", targets[i], NULL), 400, "bad_query", targets[i]);
-	expect_problem(ask_anna("DELETE", ask_format("%s?x", at(made, "")), NULL), 400, "bad_query", "DELETE");
-	cr_expect_eq(ask_anna("GET", ask_format("%s?", at(made, "")), NULL)->status, 200);
-	cr_expect_eq(ask_anna("GET", "/api/anna/tasks?", NULL)->status, 200);
+		expect_problem(api_ask(tasks, "GET", targets[i], NULL), 400, "bad_query", targets[i]);
+	expect_problem(api_ask(tasks, "DELETE", ask_format("%s?x", api_task_path(made, "")), NULL), 400, "bad_query",
+	               "DELETE");
+	cr_expect_eq(api_ask(tasks, "GET", ask_format("%s?", api_task_path(made, "")), NULL)->status, 200);
+	cr_expect_eq(api_ask(tasks, "GET", "/api/anna/tasks?", NULL)->status, 200);
 }
 
 /* ---- bad bodies ---- */
@@ -608,11 +598,11 @@ Test(tasks, refuses_what_is_no_strict_json)
 	        "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]",
 	};
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-		expect_problem(ask_anna("POST", "/api/anna/tasks", bodies[i]), 400, "body_malformed", bodies[i]);
-		expect_problem(ask_anna("PUT", "/api/anna/tasks/" MISSING, bodies[i]), 400, "body_malformed",
+		expect_problem(api_ask(tasks, "POST", "/api/anna/tasks", bodies[i]), 400, "body_malformed", bodies[i]);
+		expect_problem(api_ask(tasks, "PUT", "/api/anna/tasks/" MISSING, bodies[i]), 400, "body_malformed",
 		               bodies[i]);
 	}
-	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
+	cr_expect(view_equal(api_ask(tasks, "GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
 
 Test(tasks, names_each_bad_member_by_its_place)
@@ -675,14 +665,15 @@ Test(tasks, names_each_bad_member_by_its_place)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (int put = 0; put < 2; put++) {
-			const struct answer *answer = put ? ask_anna("PUT", "/api/anna/tasks/" MISSING, cases[i].body)
-			                                  : ask_anna("POST", "/api/anna/tasks", cases[i].body);
+			const struct answer *answer =
+			        put ? api_ask(tasks, "PUT", "/api/anna/tasks/" MISSING, cases[i].body)
+			            : api_ask(tasks, "POST", "/api/anna/tasks", cases[i].body);
 			expect_problem(answer, 422, "invalid", cases[i].body);
 			const char *expected = ask_format("\"errors\":[%s\"msg\":", cases[i].error);
 			cr_expect_not_null(memmem(answer->body.ptr, answer->body.len, expected, strlen(expected)),
 			                   "%s: %.*s", cases[i].body, VIEW_ARGS(answer->body));
 		}
-	cr_expect(view_equal(ask_anna("GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
+	cr_expect(view_equal(api_ask(tasks, "GET", "/api/anna/tasks", NULL)->body, VIEW("[]")));
 }
 
 Test(tasks, takes_a_body_of_the_largest_size_and_none_above)

@@ -239,6 +239,18 @@ const struct answer *api_ask(const struct responder *responder, const char *meth
 	return responder_ask(responder, &ask);
 }
 
+const struct answer *api_create(const struct responder *tasks, const char *title, const char *more)
+{
+	const struct answer *answer = api_ask(tasks, "POST", "/api/anna/tasks", api_task(title, more));
+	cr_assert_eq(answer->status, 201, "%.*s", VIEW_ARGS(answer->body));
+	return answer;
+}
+
+const char *api_task_path(const struct answer *answer, const char *below)
+{
+	return ask_format("/api/anna/tasks/%.*s%s", VIEW_ARGS(answer_text(answer, "id")), below);
+}
+
 void expect_try_again(const struct answer *answer, int status, const char *code, const char *asked)
 {
 	expect_problem(answer, status, code, asked);

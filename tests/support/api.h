@@ -57,6 +57,12 @@ const char *api_task(const char *title, const char *more);
 const struct answer *api_ask(const struct responder *responder, const char *method, const char *target,
                              const char *body);
 
+/* Creates a task of anna's as api_task() describes it: the answer to that. The test fails if it is not made. */
+const struct answer *api_create(const struct responder *tasks, const char *title, const char *more);
+
+/* The path of the task in an answer, as one of anna's, and of what lies below it; lives until the test's end. */
+const char *api_task_path(const struct answer *answer, const char *below);
+
 /* A problem of that code, 503 or 504, after which a client may try again? If not
  * the test fails, and goes on. */
 void expect_try_again(const struct answer *answer, int status, const char *code, const char *asked);
