@@ -38,7 +38,8 @@ static int64_t age(int64_t then, int64_t now)
 	return then < now ? now - then : 0;
 }
 
-/* Of a set from the future nobody knows how old it is: the clock was set back. It is due, and its age counts from here. */
+/* Of a set from the future nobody knows how old it is: the clock was set back. It is due, and its age counts from here.
+ */
 static int64_t known_since(const struct source_shared *source, int64_t fetched_at, int64_t now)
 {
 	return fetched_at > now + SLACK ? now - source->options.refresh : fetched_at;
@@ -127,12 +128,10 @@ static bool take_value(struct view *rest, struct view name, struct view *ret)
 
 static void take_copy(struct source_shared *source, struct view document, int64_t fetched_at, struct buf *notes)
 {
-	if (document.len == 0) {
+	if (document.len == 0)
 		drop(source);
-		source->fetched_at = fetched_at;
-	} else if (install(source, document, fetched_at, notes) != JWKS_OK) {
+	else if (install(source, document, fetched_at, notes) != JWKS_OK)
 		note(source, notes, "the copy of the key set in STATE_DIR is damaged");
-	}
 }
 
 /* Newer than what we have, or, from the future, better than nothing. */
@@ -165,8 +164,8 @@ static void read_copy(struct source_shared *source, int64_t now, struct buf *not
 
 /* ---- asking ---------------------------------------------------------------- */
 
-/* As much of `wanted` as the one who is served has left; 0: none. Who could go on
- * with an older set keeps half of it for what comes after. */
+/* As much of `wanted` as the one who is served has left; none unless it is above 0. Who
+ * could go on with an older set keeps half of it for what comes after. */
 static int64_t time_for(const struct source_shared *source, int64_t wanted)
 {
 	int64_t left = source->source.deadline - clock_monotonic();
@@ -175,8 +174,6 @@ static int64_t time_for(const struct source_shared *source, int64_t wanted)
 		return wanted;
 	if (source->jwks)
 		left /= 2;
-	if (left <= 0)
-		return 0;
 	return left < wanted ? left : wanted;
 }
 

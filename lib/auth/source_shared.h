@@ -51,7 +51,7 @@ struct source_shared {
 		int64_t unknown_kid;
 	} attempts;
 	struct jwks *jwks;                         /* NULL: none so far, withdrawn, or too old */
-	int64_t fetched_at;                        /* of jwks, or of its being withdrawn; by whichever process */
+	int64_t fetched_at;                        /* of jwks, by whichever process; or of its being withdrawn */
 	unsigned char digest[SOURCE_DIGEST_BYTES]; /* of its document */
 	bool is_new;                               /* not announced by update() yet */
 };

@@ -1,5 +1,6 @@
 /* Whoever reaches a program's socket may send anything, stop anywhere, and read
  * nothing: no worker ends of it, and none waits longer than TODO_WEB_TIMEOUT. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -319,18 +320,27 @@ Test(peers, no_bent_request_ends_a_worker)
 
 /* ---- by TCP ---- */
 
-static int listen_on_loopback(struct sockaddr_in *ret)
+/* A listener on loopback, of IPv6 if that is asked for: it takes IPv4 as well. -1: there is no IPv6 here. */
+static int listen_on_loopback(bool ipv6, in_port_t *ret_port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0 &&
-	          getsockname(fd, (struct sockaddr *)ret, &size) == 0);
+	struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
+	struct sockaddr *any = ipv6 ? (struct sockaddr *)&mapped : (struct sockaddr *)&address;
+	socklen_t size = ipv6 ? sizeof mapped : sizeof address;
+	int fd = socket(any->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 && ipv6)
+		return -1;
+	if (ipv6) {
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
+		cr_assert_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr), 1);
+	}
+	cr_assert(fd >= 0 && bind(fd, any, size) == 0 && listen(fd, 16) == 0 && getsockname(fd, any, &size) == 0);
+	*ret_port = ipv6 ? mapped.sin6_port : address.sin_port;
 	return fd;
 }
 
 /* FastCGI Specification 1.0 §3.2 */
-Test(peers, by_tcp_only_the_web_servers_that_were_named_are_answered)
+static void expect_answers_to_the_named(bool ipv6)
 {
 	static const struct {
 		const char *permitted;
@@ -343,9 +353,11 @@ Test(peers, by_tcp_only_the_web_servers_that_were_named_are_answered)
 	struct ask ask = {.target = "/health"};
 	struct buf bytes = written(&ask);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct sockaddr_in address;
+		struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 		struct buf answer = buf_make(1024 * 1024);
-		int listener = listen_on_loopback(&address);
+		int listener = listen_on_loopback(ipv6, &address.sin_port);
+		if (listener < 0)
+			cr_skip_test("there is no IPv6 here");
 		responder_start_on(listener, "health", api_settings((const char *const[]){cases[i].permitted, NULL}));
 		close(listener);
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -357,4 +369,14 @@ Test(peers, by_tcp_only_the_web_servers_that_were_named_are_answered)
 		buf_destroy(&answer);
 	}
 	buf_destroy(&bytes);
+}
+
+Test(peers, by_tcp_only_the_web_servers_that_were_named_are_answered)
+{
+	expect_answers_to_the_named(false);
+}
+
+Test(peers, by_tcp_on_a_socket_of_both_families_an_ipv4_web_server_has_its_usual_name)
+{
+	expect_answers_to_the_named(true);
 }

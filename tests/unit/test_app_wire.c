@@ -31,6 +31,7 @@ static void setup(void)
 	here = pair[0];
 	there = pair[1];
 	sent = buf_make(BYTES_MAX);
+	memset(&wire, 0xa5, sizeof wire);
 	wire_init(&wire, WIRE_RESPONDER);
 	peer = 0;
 }
