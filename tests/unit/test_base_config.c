@@ -339,6 +339,20 @@ Test(config, stops_at_a_secret_file_that_is_bad)
 	               "BETTER_AUTH_SECRET_FILE (environment): the file does not exist");
 }
 
+Test(config, does_not_cut_the_path_of_a_secret_file_at_a_nul)
+{
+	char *environment[] = {(char *)"TODO_ENV_FILE=env", NULL};
+	struct config_source source = {environment, ABSENT};
+	struct config config;
+
+	write_file("secret", VIEW("a secret of some length, in a file"));
+	write_file("env", VIEW("BETTER_AUTH_SECRET_FILE=secret\0s"));
+	cr_expect_not(config_load(&source, &config, &error));
+	cr_expect(view_equal(buf_view(&error),
+	                     VIEW("BETTER_AUTH_SECRET_FILE (env:1): the file can't be read or is no regular file")),
+	          "%.*s", VIEW_ARGS(buf_view(&error)));
+}
+
 Test(config, stops_at_a_secret_longer_than_its_bound)
 {
 	struct buf text = buf_make(5000);
@@ -389,6 +403,19 @@ Test(config, stops_when_the_chosen_settings_file_is_missing)
 
 	cr_expect_not(config_load(&source, &config, &error));
 	cr_expect(view_equal(buf_view(&error), VIEW("TODO_ENV_FILE (nothing): the file does not exist")));
+}
+
+Test(config, stops_at_a_path_of_a_settings_file_that_is_too_long)
+{
+	char variable[5000] = "TODO_ENV_FILE=";
+	char *environment[] = {variable, NULL};
+	struct config_source source = {environment, ABSENT};
+	struct config config;
+
+	memset(variable + strlen(variable), 'f', sizeof(variable) - strlen(variable) - 1);
+	cr_expect_not(config_load(&source, &config, &error));
+	cr_expect(view_equal(buf_view(&error), VIEW("TODO_ENV_FILE (environment): the path is too long")), "%.*s",
+	          VIEW_ARGS(buf_view(&error)));
 }
 
 Test(config, works_without_a_settings_file)

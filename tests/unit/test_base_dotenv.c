@@ -134,6 +134,7 @@ Test(dotenv, reads_on_where_node_loses_lines)
 
 Test(dotenv, names_each_fault)
 {
+	cr_expect_str_eq(dotenv_fault_text(DOTENV_OK), "");
 	for (int fault = DOTENV_OK + 1; fault <= DOTENV_TRAILING; fault++)
 		cr_expect_neq(*dotenv_fault_text((enum dotenv_fault)fault), '\0');
 }

@@ -178,8 +178,43 @@ Test(private, refuses_what_lies_below_the_document_root)
 	cr_expect_eq(read_file("f", VIEW("")), PRIVATE_OK);
 }
 
+Test(private, a_file_that_can_not_be_read_is_none)
+{
+	/* Nothing is mapped where it begins. */
+	cr_expect_eq(read_file("/proc/self/mem", ABSENT), PRIVATE_UNREADABLE);
+}
+
+/* The path of the folder we stand in is as long as the kernel lets one be asked for, or longer. */
+Test(private, takes_a_place_that_is_too_long_to_be_told_for_public)
+{
+	char part[201], root[PATH_MAX + 1];
+	size_t depth = 0;
+
+	memset(part, 'd', sizeof(part) - 1);
+	part[sizeof(part) - 1] = '\0';
+	memset(root, 'r', sizeof(root));
+	root[0] = '/';
+	write_file("f", VIEW("x"), 0600);
+	cr_expect_eq(read_file("f", (struct view){root, PATH_MAX - 1}), PRIVATE_OK, "the longest root");
+	cr_expect_eq(read_file("f", (struct view){root, PATH_MAX}), PRIVATE_PUBLIC, "a root that is too long");
+	for (; depth < 21; depth++) {
+		cr_assert_eq(mkdir(part, 0700), 0);
+		cr_assert_eq(chdir(part), 0);
+		write_file(part, VIEW("x"), 0600);
+		enum private_error expected =
+		        strlen(folder) + (depth + 2) * sizeof(part) < PATH_MAX ? PRIVATE_OK : PRIVATE_PUBLIC;
+		cr_expect_eq(read_file(part, VIEW("/srv")), expected, "at a depth of %zu", depth);
+		cr_assert_eq(unlink(part), 0);
+	}
+	for (; depth > 0; depth--) {
+		cr_assert_eq(chdir(".."), 0);
+		cr_assert_eq(rmdir(part), 0);
+	}
+}
+
 Test(private, names_each_error)
 {
+	cr_expect_str_eq(private_error_text(PRIVATE_OK), "");
 	for (int error = PRIVATE_OK + 1; error <= PRIVATE_TOO_LARGE; error++)
 		cr_expect_neq(*private_error_text((enum private_error)error), '\0');
 }

@@ -1,6 +1,7 @@
 /* STATE_DIR: which folders and files are trusted. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -259,6 +260,17 @@ Test(state_dir, replacing_follows_no_link)
 	cr_assert(state_file_replace(folder.fd, "copy", VIEW("new")));
 	cr_assert(state_file_read(folder.fd, "victim", &text));
 	cr_expect(view_equal(buf_view(&text), VIEW("precious")));
+}
+
+/* Until it takes the place of the old one the new file has a longer name. */
+Test(state_dir, file_with_a_name_that_has_no_room_for_more_is_not_replaced)
+{
+	char name[NAME_MAX + 1] = "";
+
+	memset(name, 'n', NAME_MAX - 17);
+	cr_expect(state_file_replace(folder.fd, name, VIEW("new")));
+	memset(name, 'n', NAME_MAX - 16);
+	cr_expect_not(state_file_replace(folder.fd, name, VIEW("new")));
 }
 
 Test(state_dir, lock_is_held_by_one_process)
