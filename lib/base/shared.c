@@ -77,10 +77,8 @@ static void unwatch(struct shared *shared)
 {
 	struct shared **at = &mappings;
 
-	while (*at && *at != shared)
+	while (*at != shared)
 		at = &(*at)->next;
-	if (!*at)
-		return;
 	*at = shared->next;
 	if (!mappings)
 		sigaction(SIGBUS, &previous_action, NULL);

@@ -124,6 +124,32 @@ Test(shared, another_layout_has_a_file_of_its_own)
 	shared_close(&b);
 }
 
+Test(shared, a_name_without_room_in_it_is_refused)
+{
+	struct shared a = {0};
+
+	cr_expect_not(shared_open(dir, "a-name-of-twenty-three-", LAYOUT, SIZE, &a));
+	cr_expect_null(a.memory);
+	shared_close(&a);
+}
+
+Test(shared, a_good_file_is_replaced_by_an_empty_one_where_that_is_asked_for)
+{
+	struct shared a, b;
+
+	open_one(&a);
+	open_one(&b);
+	atomic_store(number(&a, 0), 42);
+	shared_renew(&b);
+	cr_expect_eq(atomic_load(number(&b, 0)), 0);
+	cr_expect_eq(atomic_load(number(&a, 0)), 42);
+	look(&a);
+	cr_expect_eq(atomic_load(number(&a, 0)), 0);
+	expect_common(&a, &b);
+	shared_close(&a);
+	shared_close(&b);
+}
+
 Test(shared, a_cut_file_kills_nobody)
 {
 	static const off_t sizes[] = {0, 1, 63, 64, 4096, FILE_SIZE - 1};
@@ -439,5 +465,16 @@ Test(shared, a_fault_elsewhere_is_as_deadly_as_ever, .signal = SIGBUS)
 	unlinkat(dir, FILE_NAME ".lock", 0);
 	rmdir(folder);
 	elsewhere[0] = 1;
+}
+
+Test(shared, a_signal_that_somebody_sends_is_as_deadly_as_ever, .signal = SIGBUS)
+{
+	struct shared a;
+
+	open_one(&a);
+	unlinkat(dir, FILE_NAME, 0);
+	unlinkat(dir, FILE_NAME ".lock", 0);
+	rmdir(folder);
+	kill(getpid(), SIGBUS);
 }
 #endif
