@@ -46,8 +46,7 @@ struct view client_text(const struct client *client, enum client_detail detail, 
 	char text[INET6_ADDRSTRLEN];
 	int prefix = is_ipv4 ? IPV4_PREFIX : IPV6_PREFIX;
 	memcpy(bytes, client->bytes, detail == CLIENT_FULL ? client->count : (size_t)prefix / 8);
-	if (!inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, text, sizeof text))
-		return ABSENT;
+	(void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, text, sizeof text);
 	int len = detail == CLIENT_FULL ? snprintf(ret, CLIENT_TEXT_MAX, "%s", text)
 	                                : snprintf(ret, CLIENT_TEXT_MAX, "%s/%d", text, prefix);
 	return (struct view){ret, (size_t)len};
