@@ -126,6 +126,16 @@ Test(role, a_table_that_spares_its_owner_is_refused)
 	cr_expect_eq(ready_as("todo_app", "role_rls_not_forced"), OUTCOME_DATABASE_ROLE);
 }
 
+Test(role, a_check_that_the_server_refuses_passes_nobody)
+{
+	postgres_database("role_unseen");
+	postgres_run("postgres", "role_unseen", "REVOKE SELECT ON pg_catalog.pg_roles FROM PUBLIC");
+	struct db *db = open_as("todo_app", "role_unseen", true);
+	cr_expect_eq(read_tasks(db), OUTCOME_INTERNAL);
+	cr_expect(database_noted(db, "the check of the role failed, SQLSTATE 42501\n"));
+	db_close(db);
+}
+
 Test(role, the_check_can_be_switched_off)
 {
 	postgres_database("role_unchecked");

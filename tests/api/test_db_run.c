@@ -1,6 +1,7 @@
 /* The database while it runs: one round trip, and every way that it fails. */
 #include "support/postgres.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -84,6 +85,28 @@ static struct db *make_in_haste(const char *name)
 	free(url);
 	return db;
 }
+
+static void connect_to(const char *folder, const char *database, struct connection *ret)
+{
+	char *url = postgres_url_in(folder, "todo_app", database);
+	struct config config = database_config(url);
+	struct buf error = buf_make(1024);
+	struct address address;
+	struct connection_fault fault;
+	cr_assert(address_make(&config, &address, &error));
+	cr_assert(connection_open(ret, &address, clock_monotonic() + 20 * CLOCK_SECOND, &fault));
+	address_destroy(&address);
+	buf_destroy(&error);
+	free(url);
+}
+
+static const struct connection_job read_job = {
+        .prepare = true,
+        .user = VIEW("anna"),
+        .statement = STATEMENT_LIST_CREATED_DESC,
+        .values = database_everything,
+        .count = DATABASE_EVERYTHING,
+};
 
 /* ---- round trips ---- */
 
@@ -213,25 +236,12 @@ Test(db, settings_of_the_role_do_not_reach_the_statements)
 Test(db, what_a_transaction_sets_ends_with_it)
 {
 	postgres_database("db_identity");
-	char *url = postgres_url("todo_app", "db_identity");
-	struct config config = database_config(url);
-	struct buf error = buf_make(1024);
-	struct address address;
 	struct connection connection;
-	struct connection_fault connection_fault;
+	connect_to(postgres_folder(), "db_identity", &connection);
 	struct pipeline_fault fault;
 	PGresult *result = NULL;
-	int64_t deadline = clock_monotonic() + 20 * CLOCK_SECOND;
-	cr_assert(address_make(&config, &address, &error));
-	cr_assert(connection_open(&connection, &address, deadline, &connection_fault));
-	const struct connection_job job = {
-	        .prepare = true,
-	        .user = VIEW("anna"),
-	        .statement = STATEMENT_LIST_CREATED_DESC,
-	        .values = database_everything,
-	        .count = DATABASE_EVERYTHING,
-	};
-	cr_assert_eq(connection_run(&connection, &job, deadline, &result, &fault), PIPELINE_DONE);
+	cr_assert_eq(connection_run(&connection, &read_job, clock_monotonic() + 20 * CLOCK_SECOND, &result, &fault),
+	             PIPELINE_DONE);
 	PQclear(result);
 	/* As the next client of a shared session would find it. */
 	cr_assert_eq(PQexitPipelineMode(connection.conn), 1);
@@ -243,9 +253,6 @@ Test(db, what_a_transaction_sets_ends_with_it)
 	cr_expect_str_eq(PQgetvalue(result, 0, 2), "0");
 	PQclear(result);
 	connection_close(&connection);
-	address_destroy(&address);
-	buf_destroy(&error);
-	free(url);
 }
 
 /* Without sequential scans and sorts a plan may look so expensive that PostgreSQL compiles
@@ -286,6 +293,38 @@ Test(db, an_idle_connection_that_ended_without_a_word_takes_no_write)
 	cr_expect_eq(write_task(db), OUTCOME_DATABASE_UNAVAILABLE);
 	cr_expect(database_noted(db, "connecting failed while reaching the server: nobody listens there\n"));
 	db_close(db);
+}
+
+/* The server's word comes before its end, which a write may meet too late. */
+Test(db, an_idle_connection_is_stale_as_soon_as_the_server_has_said_good_bye)
+{
+	postgres_database("db_good_bye");
+	struct relay *relay = relay_start(postgres_folder());
+	struct connection connection;
+	connect_to(relay->folder, "db_good_bye", &connection);
+	cr_expect_not(connection_stale(&connection));
+	atomic_store(&relay->order, RELAY_HIDE_ENDS);
+	run_in("db_good_bye", POSTGRES_TERMINATE);
+	int64_t end = clock_monotonic() + 30 * CLOCK_SECOND;
+	bool stale = false;
+	while (!stale && clock_monotonic() < end)
+		stale = connection_stale(&connection);
+	cr_expect(stale);
+	connection_close(&connection);
+	relay_stop(relay);
+}
+
+Test(db, a_connection_that_breaks_in_the_check_of_ready_is_replaced)
+{
+	struct relay *relay;
+	struct db *db = make_through("db_ready_broken", 20, &relay);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_CUT_ANSWERS_ONCE);
+	cr_expect_eq(db_ready(db), OUTCOME_OK);
+	cr_expect_eq(db_counts(db).connections, 2);
+	cr_expect(database_noted(db, "the connection broke in the check of the role\n"));
+	db_close(db);
+	relay_stop(relay);
 }
 
 Test(db, a_prepared_statement_is_prepared_again_on_a_new_connection)
@@ -479,6 +518,44 @@ Test(db, a_server_that_never_greets_is_given_up)
 	relay_stop(relay);
 }
 
+/* Less than a millisecond is left: as a limit in whole milliseconds that would be 0, which means none. */
+Test(db, a_statement_without_time_does_not_stay_in_the_server)
+{
+	postgres_database("db_no_time");
+	struct connection connection;
+	connect_to(postgres_folder(), "db_no_time", &connection);
+	PGconn *blocker = postgres_hold("db_no_time", "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
+	struct pipeline_fault fault;
+	PGresult *result = NULL;
+	cr_expect_neq(connection_run(&connection, &read_job, clock_monotonic() + CLOCK_SECOND / 2000, &result, &fault),
+	              PIPELINE_DONE);
+	postgres_wait_for("postgres", "db_no_time",
+	                  "SELECT count(*) > 0 " POSTGRES_BACKENDS " AND state LIKE 'idle%' AND query <> ''");
+	connection_close(&connection);
+	PQfinish(blocker);
+}
+
+Test(db, a_server_that_reads_nothing_does_not_hold_up_a_large_request)
+{
+	struct relay *relay;
+	struct db *db = make_through("db_deaf", 1, &relay);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	cr_assert_eq(kill(relay->process, SIGSTOP), 0);
+	/* More than the buffers on the way take. */
+	size_t size = 1 << 22;
+	char *text = malloc(size);
+	memset(text, 'x', size);
+	const struct view values[] = {VIEW(TASK_ID),  {text, size}, ABSENT,  VIEW("false"),
+	                              VIEW("medium"), ABSENT,       VIEW("")};
+	DB_RESULT none = NULL;
+	cr_expect_eq(db_run(db, principal_of("anna"), STATEMENT_TASK_CREATE, values, 7, &none),
+	             OUTCOME_OUTCOME_UNKNOWN);
+	cr_expect_eq(db_counts(db).timeouts, 1);
+	free(text);
+	db_close(db);
+	relay_stop(relay);
+}
+
 /* A request's own deadline stands before what each statement may take. */
 Test(db, all_calls_of_a_request_share_its_deadline)
 {
@@ -499,6 +576,28 @@ Test(db, all_calls_of_a_request_share_its_deadline)
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	db_close(db);
 	relay_stop(relay);
+}
+
+/* Whatever room the last line finds. */
+Test(db, notes_that_nobody_takes_keep_whole_lines_up_to_their_limit)
+{
+	for (size_t rows = 0; rows < 8; rows++) {
+		struct db *db = open_at("postgresql://todo_app@/none?host=/nonexistent", 20);
+		struct buf notes = buf_make(8192);
+		db_set_deadline(db, clock_monotonic());
+		for (size_t i = 0; i < rows; i++)
+			db_note_row(db, STATEMENT_TASK_GET);
+		for (int i = 0; i < 200; i++)
+			cr_assert_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+		db_take_notes(db, &notes);
+		cr_assert_gt(notes.len, 4000, "%zu", rows);
+		cr_expect_eq(notes.ptr[notes.len - 1], '\n', "%zu", rows);
+		/* Then there is room again. */
+		cr_expect_eq(read_tasks(db), OUTCOME_DATABASE_TIMEOUT);
+		cr_expect(database_noted(db, "no time is left for it"));
+		buf_destroy(&notes);
+		db_close(db);
+	}
 }
 
 /* ---- what the server refuses ---- */

@@ -53,6 +53,11 @@ static bool carry(struct relay *relay, struct pair *pair, bool from_client)
 	char bytes[65536];
 	int order = atomic_load(&relay->order);
 	ssize_t len = recv(from_client ? pair->client : pair->server, bytes, sizeof bytes, 0);
+	if (len == 0 && !from_client && order == RELAY_HIDE_ENDS) {
+		close(pair->server);
+		pair->server = -1;
+		return true;
+	}
 	if (len <= 0)
 		return false;
 	if (from_client && !pair->client_spoke)
