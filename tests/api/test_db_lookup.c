@@ -1,5 +1,6 @@
 /* Names of database hosts: looked up in time, or given up in time. */
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -101,6 +102,19 @@ Test(lookup, a_host_without_an_address_stands_in_no_other_ones_way)
 	relay_stop(relay);
 }
 
+static enum lookup_end look_up(const char *url, struct lookup *ret)
+{
+	struct config config = database_config(url);
+	config.database_tls = VIEW("insecure");
+	struct buf error = buf_make(1024);
+	struct address address;
+	cr_assert(address_make(&config, &address, &error), "%s", url);
+	enum lookup_end end = lookup_hosts(&address, clock_monotonic() + 20 * CLOCK_SECOND, ret);
+	address_destroy(&address);
+	buf_destroy(&error);
+	return end;
+}
+
 /* What libpq gets: the name stays, since the server's certificate is held against it. */
 Test(lookup, each_address_has_a_place_of_its_own)
 {
@@ -120,18 +134,14 @@ Test(lookup, each_address_has_a_place_of_its_own)
 	        {"postgresql://a@127.0.0.1,[::1]/d", LOOKUP_NEEDLESS, NULL, NULL, NULL},
 	        {"postgresql://a@/d?host=/run,@name", LOOKUP_NEEDLESS, NULL, NULL, NULL},
 	        {"postgresql://a@db.test/d?hostaddr=127.0.0.1", LOOKUP_NEEDLESS, NULL, NULL, NULL},
+	        {"postgresql://a@/d?hostaddr=127.0.0.1,", LOOKUP_NEEDLESS, NULL, NULL, NULL},
 	        {"postgresql://a@/d", LOOKUP_NEEDLESS, NULL, NULL, NULL},
 	};
 	resolver_set("away.test", "");
 	resolver_set("db.test", "192.0.2.1 2001:db8::1");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct config config = database_config(cases[i].url);
-		config.database_tls = VIEW("insecure");
-		struct buf error = buf_make(1024);
-		struct address address;
 		struct lookup lookup;
-		cr_assert(address_make(&config, &address, &error), "%s", cases[i].url);
-		enum lookup_end end = lookup_hosts(&address, clock_monotonic() + 20 * CLOCK_SECOND, &lookup);
+		enum lookup_end end = look_up(cases[i].url, &lookup);
 		cr_expect_eq(end, cases[i].end, "%s", cases[i].url);
 		if (end == LOOKUP_DONE) {
 			cr_expect_str_eq(lookup.host.ptr, cases[i].host, "%s", cases[i].url);
@@ -139,8 +149,15 @@ Test(lookup, each_address_has_a_place_of_its_own)
 			cr_expect_str_eq(lookup.port.ptr, cases[i].port, "%s", cases[i].url);
 			lookup_destroy(&lookup);
 		}
-		address_destroy(&address);
-		buf_destroy(&error);
 	}
 	expect_no_child();
+}
+
+/* libpq then says what is wrong with it. */
+Test(lookup, a_name_longer_than_every_name_is_not_looked_up)
+{
+	char url[NI_MAXHOST + 40];
+	struct lookup lookup;
+	snprintf(url, sizeof url, "postgresql://a@%0*d/d", NI_MAXHOST, 0);
+	cr_expect_eq(look_up(url, &lookup), LOOKUP_NEEDLESS);
 }
