@@ -470,14 +470,14 @@ Test(wire, says_which_management_records_it_does_not_know)
 
 Test(wire, management_records_may_stand_anywhere_and_change_nothing)
 {
-	char *much = calloc(1, 1000);
+	char *much = calloc(1, 1024);
 	begin(1, RESPONDER);
 	parameter("A", "a");
 	add(1, GET_VALUES, 0, VIEW("\16\0FCGI_MAX_CONNS"), 0);
 	parameter("B", "b");
 	record(FASTCGI_PARAMS, VIEW(""));
 	record(FASTCGI_STDIN, VIEW("one "));
-	add(1, 77, 0, (struct view){much, 1000}, 0);
+	add(1, 77, 0, (struct view){much, 1024}, 0);
 	record(FASTCGI_STDIN, VIEW("two"));
 	record(FASTCGI_STDIN, VIEW(""));
 	deliver();
@@ -491,8 +491,8 @@ Test(wire, management_records_may_stand_anywhere_and_change_nothing)
 
 Test(wire, refuses_a_long_management_record)
 {
-	char *much = calloc(1, 1026);
-	add(1, GET_VALUES, 0, (struct view){much, 1026}, 0);
+	char *much = calloc(1, 1025);
+	add(1, 77, 0, (struct view){much, 1025}, 0);
 	request("");
 	deliver();
 	cr_expect_not(begins());
@@ -591,6 +591,7 @@ Test(wire, an_answer_of_any_size_arrives_whole)
 			cr_assert(wire_write(&wire, (struct view){bytes + at, len}));
 		}
 		wire_finish(&wire);
+		cr_expect_leq(wire.sending, PATIENT, "no time is saved up");
 		wire_end(&wire);
 		cr_assert_eq(waitpid(peer, &status, 0), peer);
 		peer = 0;
@@ -634,6 +635,21 @@ Test(wire, says_when_nobody_takes_the_answer)
 }
 
 /* ---- time ---- */
+
+/* What passes between two requests, and while we work, is not the peer's. */
+Test(wire, a_peer_answers_for_its_own_time_alone)
+{
+	head();
+	cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+	wire.received = 1;
+	cr_assert(begins());
+	cr_expect_eq(wire.receiving, PATIENT, "what the head took is not the body's");
+	buf_reset(&sent, BYTES_MAX);
+	fastcgi_stream(&sent, FASTCGI_STDIN, VIEW("a body"), 0);
+	deliver();
+	wire.received = 1;
+	expect_body("a body");
+}
 
 static void send_for_ever(void)
 {
