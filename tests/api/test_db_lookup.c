@@ -1,9 +1,13 @@
 /* Names of database hosts: looked up in time, or given up in time. */
 #include <errno.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "db/lookup.h"
@@ -160,4 +164,49 @@ Test(lookup, a_name_longer_than_every_name_is_not_looked_up)
 	struct lookup lookup;
 	snprintf(url, sizeof url, "postgresql://a@%0*d/d", NI_MAXHOST, 0);
 	cr_expect_eq(look_up(url, &lookup), LOOKUP_NEEDLESS);
+}
+
+Test(lookup, a_lookup_that_can_not_begin_has_failed)
+{
+	struct rlimit usual, none;
+	struct lookup lookup;
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	none = (struct rlimit){0, usual.rlim_max};
+	resolver_set("db.test", "192.0.2.1");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	enum lookup_end end = look_up("postgresql://a@db.test/d", &lookup);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
+	cr_expect_eq(end, LOOKUP_FAILED);
+	expect_no_child();
+}
+
+static bool has_child(pid_t process)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", process, process);
+	FILE *children = fopen(path, "r");
+	cr_assert_not_null(children);
+	bool any = fgetc(children) != EOF;
+	fclose(children);
+	return any;
+}
+
+/* A resolver that never answers would keep it for ever. */
+Test(lookup, a_lookup_ends_with_the_process_that_wants_it)
+{
+	resolver_set("db.test", NULL);
+	/* What the killed process leaves becomes ours. */
+	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	pid_t process = fork();
+	cr_assert_geq(process, 0);
+	if (process == 0) {
+		struct lookup lookup;
+		_exit((int)look_up("postgresql://a@db.test/d", &lookup));
+	}
+	while (!has_child(process))
+		continue;
+	cr_assert_eq(kill(process, SIGKILL), 0);
+	cr_expect_eq(waitpid(process, NULL, 0), process);
+	cr_expect_gt(waitpid(-1, NULL, 0), 0, "what it had started ends as well");
+	expect_no_child();
 }

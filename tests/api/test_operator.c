@@ -419,6 +419,8 @@ Test(operator, revoke_takes_the_owner_and_is_seen_by_programs)
 	expect_said(&said, 1, "OWNER_DATABASE_URL");
 	said = run(ask_format("OWNER_DATABASE_URL='%s'", url), "revoke anna");
 	cr_expect_eq(said.status, 1, "the programs' own role may not: %s", said.text);
+	said = run("OWNER_DATABASE_URL='postgresql://%zz@/'", "revoke anna");
+	expect_said(&said, 1, "DATABASE_URL: not a connection string that libpq can read\n");
 	cr_expect_eq(responder_ask(tasks, &ask)->status, 200);
 	said = run(ask_format("OWNER_DATABASE_URL='%s' JWT_REVOCATION=1", owner), "revoke anna");
 	expect_said(&said, 0, "tokens of that user issued up to 20");
@@ -463,6 +465,19 @@ Test(operator, doctor_counts_the_connections_that_are_given_out)
 	cr_expect_geq(given, (long long)COUNT(others));
 	for (size_t i = 0; i < COUNT(others); i++)
 		PQfinish(others[i]);
+}
+
+Test(operator, doctor_counts_no_more_connections_than_the_role_may_have)
+{
+	postgres_role("operator_few", "IN ROLE todo_app CONNECTION LIMIT 3");
+	char *few = postgres_url("operator_few", database);
+	const char *more = ask_format("DATABASE_URL='%s'", few);
+	struct said said = run(more, "doctor --processes 3 http://127.0.0.1:1/");
+	expect_said(&said, 1,
+	            "ok    connections: 3 processes hold one each, and the database lets operator_few have 3;");
+	said = run(more, "doctor --processes 4 http://127.0.0.1:1/");
+	expect_said(&said, 1, "BAD   connections: 4 processes hold a connection each");
+	free(few);
 }
 
 /* A server that has no such path often answers with a page and 200. */
