@@ -121,20 +121,25 @@ class Product(Contestant):
 class Constant(Product):
     """The same web server by the same configuration, before a program that has no work to do."""
     kind = "limit"
-    MODE = "bench/constant"
+    PROGRAM = "constant"
 
     def __init__(self, name, server, works, **settings):
-        super().__init__(name, server, works, mode=self.MODE, **settings)
+        super().__init__(name, server, works, mode=f"bench/{self.PROGRAM}", **settings)
 
     def start(self, database, tokens):
-        folder = ROOT / "build" / self.MODE / "cgi-bin"
+        folder = ROOT / "build" / self.mode / "cgi-bin"
         folder.mkdir(parents=True, exist_ok=True)
         for program in ("tasks", "auth", "account", "health"):
-            shutil.copy(ROOT / "build/release/tests/bench/constant", folder / f"{program}.fcgi")
+            shutil.copy(ROOT / "build/release/tests/bench" / self.PROGRAM, folder / f"{program}.fcgi")
         super().start(database, tokens)
 
     def request_work(self, work):
         return "constant-reject" if work == "reject" else work
+
+
+class Least(Constant):
+    """That program with what none can leave out: the signature, the claims, an id, a line of the log, an end by a signal."""
+    PROGRAM = "least"
 
 
 class Rival(Contestant):
