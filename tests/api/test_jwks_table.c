@@ -92,14 +92,6 @@ static struct issuer *add_key(const char *database, enum alg alg, const char *ki
 	return issuer;
 }
 
-static const char *token_by(const struct issuer *issuer)
-{
-	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
-	const char *kept = ask_keep(view_of(token));
-	free(token);
-	return kept;
-}
-
 /* ---- ours ---- */
 
 static struct responder *start_at(const char *name, const char *url, const char *const more[])
@@ -122,33 +114,17 @@ static struct responder *start(const char *name, const char *database, const cha
 
 static int list_with(const struct responder *tasks, const char *token)
 {
-	return responder_ask(tasks, &(struct ask){.target = "/api/anna/tasks", .token = token})->status;
+	return api_status(tasks, "/api/anna/tasks", token);
 }
 
 static int me_with(const struct responder *auth, const char *token)
 {
-	return responder_ask(auth, &(struct ask){.target = "/auth/me", .token = token})->status;
-}
-
-/* Asks until the answer has that status. */
-struct wait {
-	const struct responder *responder;
-	const char *target;
-	const char *token;
-	int status;
-};
-
-static bool answers(void *context)
-{
-	const struct wait *wait = context;
-	return responder_ask(wait->responder, &(struct ask){.target = wait->target, .token = wait->token})->status ==
-	       wait->status;
+	return api_status(auth, "/auth/me", token);
 }
 
 static void until_list(const struct responder *tasks, const char *token, int status, const char *what)
 {
-	struct wait wait = {tasks, "/api/anna/tasks", token, status};
-	until(answers, &wait, what);
+	api_until_status(tasks, "/api/anna/tasks", token, status, what);
 }
 
 /* ---- keys ---- */
@@ -161,10 +137,10 @@ Test(jwks_table, verifies_with_keys_of_every_kind_in_it)
 	const struct issuer *ps256 = add_key(database, ALG_PS256, "ps", "'PS256'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
 	struct responder *auth = start("auth", database, ALONE);
-	cr_expect_eq(list_with(tasks, token_by(eddsa)), 200);
-	cr_expect_eq(list_with(tasks, token_by(es256)), 200);
-	cr_expect_eq(list_with(tasks, token_by(ps256)), 200);
-	cr_expect_eq(me_with(auth, token_by(eddsa)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(eddsa)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(es256)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(ps256)), 200);
+	cr_expect_eq(me_with(auth, api_token_by(eddsa)), 200);
 	cr_expect_eq(list_with(tasks, api_token("anna")), 401, "the shared secret counts no more");
 	cr_expect_eq(responder_ask(start("health", database, ALONE), &(struct ask){.target = "/ready"})->status, 200);
 }
@@ -176,9 +152,9 @@ Test(jwks_table, finds_the_algorithm_of_rows_that_name_none)
 	const struct issuer *es384 = add_key(database, ALG_ES384, "es", "NULL", "NULL");
 	const struct issuer *rs512 = add_key(database, ALG_RS512, "rs", "NULL", "NULL");
 	struct responder *tasks = start("tasks", database, (const char *const[]){"JWKS_RSA_ALG=RS512", NULL});
-	cr_expect_eq(list_with(tasks, token_by(eddsa)), 200);
-	cr_expect_eq(list_with(tasks, token_by(es384)), 200);
-	cr_expect_eq(list_with(tasks, token_by(rs512)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(eddsa)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(es384)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(rs512)), 200);
 }
 
 Test(jwks_table, takes_the_curve_of_the_row_where_the_key_has_none)
@@ -187,7 +163,7 @@ Test(jwks_table, takes_the_curve_of_the_row_where_the_key_has_none)
 	const struct issuer *eddsa = add_key(database, ALG_EDDSA, "ed", "NULL", "NULL");
 	postgres_run("better_auth", database,
 	             "UPDATE jwks SET crv = 'Ed25519', \"publicKey\" = (\"publicKey\"::jsonb - 'crv')::text");
-	cr_expect_eq(list_with(start("tasks", database, ALONE), token_by(eddsa)), 200);
+	cr_expect_eq(list_with(start("tasks", database, ALONE), api_token_by(eddsa)), 200);
 }
 
 Test(jwks_table, sees_a_rotation_without_a_restart)
@@ -196,11 +172,11 @@ Test(jwks_table, sees_a_rotation_without_a_restart)
 	const struct issuer *old = add_key(database, ALG_EDDSA, "old", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
 	struct responder *auth = start("auth", database, ALONE);
-	cr_expect_eq(list_with(tasks, token_by(old)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(old)), 200);
 	const struct issuer *new = add_key(database, ALG_EDDSA, "new", "'EdDSA'", "NULL");
-	cr_expect_eq(list_with(tasks, token_by(new)), 200, "read at once for an unknown kid");
-	cr_expect_eq(me_with(auth, token_by(new)), 200, "the other program has it from the machine's copy");
-	cr_expect_eq(list_with(tasks, token_by(old)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(new)), 200, "read at once for an unknown kid");
+	cr_expect_eq(me_with(auth, api_token_by(new)), 200, "the other program has it from the machine's copy");
+	cr_expect_eq(list_with(tasks, api_token_by(old)), 200);
 }
 
 Test(jwks_table, drops_a_key_that_left_the_table)
@@ -209,10 +185,10 @@ Test(jwks_table, drops_a_key_that_left_the_table)
 	const struct issuer *gone = add_key(database, ALG_EDDSA, "gone", "'EdDSA'", "NULL");
 	const struct issuer *other = add_key(database, ALG_EDDSA, "other", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, (const char *const[]){"JWKS_REFRESH=1", NULL});
-	cr_expect_eq(list_with(tasks, token_by(gone)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(gone)), 200);
 	postgres_run("better_auth", database, "DELETE FROM jwks WHERE id = 'gone'");
-	until_list(tasks, token_by(gone), 401, "the key is dropped");
-	cr_expect_eq(list_with(tasks, token_by(other)), 200);
+	until_list(tasks, api_token_by(gone), 401, "the key is dropped");
+	cr_expect_eq(list_with(tasks, api_token_by(other)), 200);
 }
 
 Test(jwks_table, honours_expiry_and_its_grace)
@@ -221,12 +197,12 @@ Test(jwks_table, honours_expiry_and_its_grace)
 	const struct issuer *within = add_key(database, ALG_EDDSA, "within", "'EdDSA'", "now() - interval '29 days'");
 	const struct issuer *past = add_key(database, ALG_EDDSA, "past", "'EdDSA'", "now() - interval '31 days'");
 	struct responder *standard = start("tasks", database, ALONE);
-	cr_expect_eq(list_with(standard, token_by(within)), 200);
-	cr_expect_eq(list_with(standard, token_by(past)), 401);
+	cr_expect_eq(list_with(standard, api_token_by(within)), 200);
+	cr_expect_eq(list_with(standard, api_token_by(past)), 401);
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "now() + interval '1 hour'");
 	struct responder *strict = start("tasks", database, (const char *const[]){"JWKS_TABLE_GRACE=0", NULL});
-	cr_expect_eq(list_with(strict, token_by(within)), 401);
-	cr_expect_eq(list_with(strict, token_by(good)), 200);
+	cr_expect_eq(list_with(strict, api_token_by(within)), 401);
+	cr_expect_eq(list_with(strict, api_token_by(good)), 200);
 }
 
 Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody)
@@ -241,7 +217,7 @@ Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody
 	           "'HS256'", "NULL");
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
-	cr_expect_eq(list_with(tasks, token_by(good)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(good)), 200);
 	cr_expect(responder_has_logged(tasks, "skipped: not JSON"));
 	cr_expect_not(responder_has_logged(tasks, "nWGxne"));
 	/* The copies that processes share hold nothing of it either. */
@@ -262,18 +238,18 @@ Test(jwks_table, is_read_once_per_cooldown_whatever_kids_are_sent)
 	char *url = postgres_url_in(relay->folder, "todo_app", database);
 	const char *const more[] = {"JWKS_COOLDOWN=3600", NULL};
 	struct responder *first = start_at("auth", url, more);
-	cr_expect_eq(me_with(first, token_by(good)), 200);
+	cr_expect_eq(me_with(first, api_token_by(good)), 200);
 	struct responder *second = start_at("auth", url, more);
 	free(url);
-	cr_expect_eq(me_with(second, token_by(good)), 200);
+	cr_expect_eq(me_with(second, api_token_by(good)), 200);
 	cr_expect_eq(relay->connections, 1, "the second has the machine's copy");
 	for (int i = 0; i < STORM; i++) {
 		struct issuer *unknown = issuer_new(ALG_EDDSA, ask_format("unknown-%d", i));
-		cr_expect_eq(me_with(i % 2 ? first : second, token_by(unknown)), 401);
+		cr_expect_eq(me_with(i % 2 ? first : second, api_token_by(unknown)), 401);
 		issuer_free(unknown);
 	}
 	cr_expect_eq(relay->connections, 2, "one read for them all");
-	cr_expect_eq(me_with(first, token_by(good)), 200);
+	cr_expect_eq(me_with(first, api_token_by(good)), 200);
 	responder_stop(first);
 	responder_stop(second);
 	relay_stop(relay);
@@ -284,7 +260,7 @@ Test(jwks_table, costs_auth_no_connection_beyond_the_read)
 	const char *database = database_with_table();
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *auth = start("auth", database, ALONE);
-	cr_expect_eq(me_with(auth, token_by(good)), 200);
+	cr_expect_eq(me_with(auth, api_token_by(good)), 200);
 	postgres_wait_for("postgres", database, "SELECT count(*) = 0 " POSTGRES_BACKENDS);
 }
 
@@ -362,7 +338,7 @@ Test(jwks_table, does_not_start_with_a_role_that_could_become_one_that_can)
 	                        database, member, member, member, member, writer));
 	char *url = postgres_url(member, database);
 	struct responder *before = start_at("auth", url, ALONE);
-	cr_expect_eq(me_with(before, token_by(good)), 200);
+	cr_expect_eq(me_with(before, api_token_by(good)), 200);
 	postgres_run("postgres", database, ask_format("GRANT %s TO %s", writer, member));
 	struct responder *auth = start_at("auth", url, (const char *const[]){"JWKS_TABLE_GRACE=1", NULL});
 	free(url);
@@ -377,18 +353,16 @@ Test(jwks_table, serves_nothing_any_more_once_the_role_can_do_more)
 	struct responder *tasks = start("tasks", database, more);
 	struct responder *auth = start("auth", database, more);
 	struct responder *health = start("health", database, more);
-	cr_expect_eq(list_with(tasks, token_by(good)), 200);
-	cr_expect_eq(me_with(auth, token_by(good)), 200);
+	cr_expect_eq(list_with(tasks, api_token_by(good)), 200);
+	cr_expect_eq(me_with(auth, api_token_by(good)), 200);
 	postgres_run("better_auth", database, "GRANT SELECT (\"privateKey\") ON jwks TO todo_app");
-	until_list(tasks, token_by(good), 503, "tasks serves nothing");
-	struct wait wait = {auth, "/auth/me", token_by(good), 503};
-	until(answers, &wait, "auth serves nothing");
-	struct wait ready = {health, "/ready", NULL, 503};
-	until(answers, &ready, "it is not ready");
-	struct ask ask = {.target = "/api/anna/tasks", .token = token_by(good)};
+	until_list(tasks, api_token_by(good), 503, "tasks serves nothing");
+	api_until_status(auth, "/auth/me", api_token_by(good), 503, "auth serves nothing");
+	api_until_status(health, "/ready", NULL, 503, "it is not ready");
+	struct ask ask = {.target = "/api/anna/tasks", .token = api_token_by(good)};
 	expect_problem(responder_ask(tasks, &ask), 503, "keys_unavailable", "after the grant");
 	postgres_run("better_auth", database, "REVOKE SELECT (\"privateKey\") ON jwks FROM todo_app");
-	until_list(tasks, token_by(good), 200, "tasks serves again");
+	until_list(tasks, api_token_by(good), 200, "tasks serves again");
 }
 
 Test(jwks_table, stops_a_process_that_learns_of_it_from_another)
@@ -400,13 +374,13 @@ Test(jwks_table, stops_a_process_that_learns_of_it_from_another)
 	struct responder *learns =
 	        start("tasks", database, (const char *const[]){"JWKS_REFRESH=86400", "JWKS_COOLDOWN=3600", NULL});
 	struct issuer *unknown = issuer_new(ALG_EDDSA, "unknown");
-	cr_expect_eq(list_with(asks, token_by(good)), 200);
-	cr_expect_eq(list_with(learns, token_by(good)), 200);
+	cr_expect_eq(list_with(asks, api_token_by(good)), 200);
+	cr_expect_eq(list_with(learns, api_token_by(good)), 200);
 	postgres_run("better_auth", database, "GRANT INSERT ON jwks TO todo_app");
-	until_list(asks, token_by(good), 503, "the one that asks serves nothing");
+	until_list(asks, api_token_by(good), 503, "the one that asks serves nothing");
 	/* An unknown kid makes the other one look at the common copy. */
-	cr_expect_eq(list_with(learns, token_by(unknown)), 503);
-	cr_expect_eq(list_with(learns, token_by(good)), 503);
+	cr_expect_eq(list_with(learns, api_token_by(unknown)), 503);
+	cr_expect_eq(list_with(learns, api_token_by(good)), 503);
 	issuer_free(unknown);
 }
 
@@ -419,12 +393,12 @@ Test(jwks_table, starts_without_the_table_and_takes_it_when_it_comes)
 	const char *const more[] = {"JWKS_COOLDOWN=1", NULL};
 	struct responder *tasks = start("tasks", database, more);
 	struct issuer *early = issuer_new(ALG_EDDSA, "early");
-	struct ask ask = {.target = "/api/anna/tasks", .token = token_by(early)};
+	struct ask ask = {.target = "/api/anna/tasks", .token = api_token_by(early)};
 	expect_problem(responder_ask(tasks, &ask), 503, "keys_unavailable", "no table");
 	issuer_free(early);
 	create_table(database);
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
-	until_list(tasks, token_by(good), 200, "it has the table's keys");
+	until_list(tasks, api_token_by(good), 200, "it has the table's keys");
 }
 
 struct keeping {
@@ -445,15 +419,15 @@ Test(jwks_table, keeps_the_last_good_keys_for_a_time)
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *kept =
 	        start("tasks", database, (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", NULL});
-	cr_expect_eq(list_with(kept, token_by(good)), 200);
+	cr_expect_eq(list_with(kept, api_token_by(good)), 200);
 	postgres_run("better_auth", database, "ALTER TABLE jwks RENAME TO elsewhere");
-	struct keeping keeping = {kept, token_by(good)};
+	struct keeping keeping = {kept, api_token_by(good)};
 	until(has_failed, &keeping, "a read has failed");
-	cr_expect_eq(list_with(kept, token_by(good)), 200);
+	cr_expect_eq(list_with(kept, api_token_by(good)), 200);
 	struct responder *stale =
 	        start("tasks", database,
 	              (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", "JWKS_MAX_STALE=2", NULL});
-	until_list(stale, token_by(good), 503, "the keys are too old");
+	until_list(stale, api_token_by(good), 503, "the keys are too old");
 }
 
 Test(jwks_table, needs_a_database)

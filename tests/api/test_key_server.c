@@ -53,14 +53,6 @@ static void serve(struct auth_server *from, struct issuer *const *issuers, size_
 	buf_destroy(&jwks);
 }
 
-static const char *token_of(const struct issuer *issuer)
-{
-	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
-	const char *kept = ask_keep(view_of(token));
-	free(token);
-	return kept;
-}
-
 /* For that server, with a folder for what programs share, a refresh each second, and `more`. */
 static const char *const *settings_for(const struct auth_server *from, const char *state, const char *const more[])
 {
@@ -82,36 +74,32 @@ static const char *const *settings(const char *const more[])
 
 static int status_with(const struct responder *auth, const char *token)
 {
-	struct ask ask = {.target = "/auth/me", .token = token};
-	return responder_ask(auth, &ask)->status;
+	return api_status(auth, "/auth/me", token);
 }
 
-struct wait {
-	const struct responder *responder;
-	const char *token; /* NULL: /ready is asked */
+struct readiness {
+	const struct responder *health;
 	int status;
-	const char *body; /* part of it; NULL: any */
+	const char *body; /* part of it */
 };
 
-static bool is_answered_so(void *context)
+static bool is_ready_so(void *context)
 {
-	const struct wait *wait = context;
-	struct ask ask = {.target = wait->token ? "/auth/me" : "/ready", .token = wait->token};
-	const struct answer *answer = responder_ask(wait->responder, &ask);
-	return answer->status == wait->status &&
-	       (!wait->body || memmem(answer->body.ptr, answer->body.len, wait->body, strlen(wait->body)));
+	const struct readiness *wanted = context;
+	const struct answer *answer = responder_ask(wanted->health, &(struct ask){.target = "/ready"});
+	return answer->status == wanted->status &&
+	       memmem(answer->body.ptr, answer->body.len, wanted->body, strlen(wanted->body));
 }
 
 static void until_ready(const struct responder *health, int status, const char *body)
 {
-	struct wait wait = {health, NULL, status, body};
-	until(is_answered_so, &wait, body);
+	struct readiness wanted = {health, status, body};
+	until(is_ready_so, &wanted, body);
 }
 
 static void until_status(const struct responder *auth, const char *token, int status, const char *what)
 {
-	struct wait wait = {auth, token, status, NULL};
-	until(is_answered_so, &wait, what);
+	api_until_status(auth, "/auth/me", token, status, what);
 }
 
 struct wait_log {
@@ -197,7 +185,7 @@ static void start_affected(size_t i, const char *database)
 Test(key_server, in_trouble_is_told_and_harms_nobody)
 {
 	const char *database = api_database(api_name("keys"));
-	const char *token = token_of(good);
+	const char *token = api_token_by(good);
 	for (size_t i = 0; i < TROUBLES; i++) {
 		affected[i].server = auth_server_start(NULL, NULL);
 		serve(&affected[i].server, &good, 1);
@@ -211,7 +199,7 @@ Test(key_server, in_trouble_is_told_and_harms_nobody)
 		struct wait_log wait = {affected[i].auth, token, troubles[i].logged};
 		until(is_logged, &wait, troubles[i].what);
 		cr_expect_eq(status_with(affected[i].auth, token), 200, "%s", troubles[i].what);
-		cr_expect_eq(status_with(affected[i].auth, token_of(foreign)), 401, "%s", troubles[i].what);
+		cr_expect_eq(status_with(affected[i].auth, api_token_by(foreign)), 401, "%s", troubles[i].what);
 		serve(&affected[i].server, &good, 1);
 	}
 	for (size_t i = 0; i < TROUBLES; i++) {
@@ -225,7 +213,7 @@ Test(key_server, in_trouble_is_told_and_harms_nobody)
 Test(key_server, in_trouble_from_the_start_is_503_until_it_is_good)
 {
 	const char *database = api_database(api_name("keys"));
-	struct ask ask = {.target = "/auth/me", .token = token_of(good)};
+	struct ask ask = {.target = "/auth/me", .token = api_token_by(good)};
 	for (size_t i = 0; i < TROUBLES; i++) {
 		affected[i].server = auth_server_start(NULL, NULL);
 		serve(&affected[i].server, &good, 1);
@@ -252,20 +240,20 @@ Test(key_server, with_two_keys_of_one_name_makes_neither_good)
 	struct issuer *const both[] = {good, foreign};
 	serve(&server, both, 2);
 	struct responder *auth = responder_start("auth", settings((const char *const[]){NULL}));
-	cr_expect_neq(status_with(auth, token_of(good)), 200);
-	cr_expect_neq(status_with(auth, token_of(foreign)), 200);
+	cr_expect_neq(status_with(auth, api_token_by(good)), 200);
+	cr_expect_neq(status_with(auth, api_token_by(foreign)), 200);
 	serve(&server, &good, 1);
-	until_status(auth, token_of(good), 200, "one of them is known again");
-	struct wait_log wait = {auth, token_of(good), "two different keys (kid k1) under one kid, neither is used"};
+	until_status(auth, api_token_by(good), 200, "one of them is known again");
+	struct wait_log wait = {auth, api_token_by(good), "two different keys (kid k1) under one kid, neither is used"};
 	until(is_logged, &wait, wait.text);
-	cr_expect_eq(status_with(auth, token_of(foreign)), 401);
+	cr_expect_eq(status_with(auth, api_token_by(foreign)), 401);
 }
 
 Test(key_server, that_comes_and_goes_loses_nobody)
 {
 	serve(&server, &good, 1);
 	struct responder *auth = responder_start("auth", settings((const char *const[]){"WORKERS=2", NULL}));
-	const char *token = token_of(good);
+	const char *token = api_token_by(good);
 	cr_assert_eq(status_with(auth, token), 200);
 	int before = server.state->hits;
 	for (int i = 0; server.state->hits < before + 4; i++) {
@@ -280,8 +268,8 @@ Test(key_server, that_rotates_under_load_refuses_no_good_token)
 {
 	struct issuer *next = issuer_new(ALG_EDDSA, "k2");
 	struct issuer *const both[] = {good, next};
-	const char *old = token_of(good);
-	const char *fresh = token_of(next);
+	const char *old = api_token_by(good);
+	const char *fresh = api_token_by(next);
 	serve(&server, &good, 1);
 	struct responder *auth = responder_start("auth", settings((const char *const[]){"WORKERS=3", NULL}));
 	for (int i = 0; i < 50; i++)
@@ -303,7 +291,7 @@ Test(key_server, that_is_killed_and_started_again_is_found)
 {
 	serve(&server, &good, 1);
 	struct responder *auth = responder_start("auth", settings((const char *const[]){NULL}));
-	const char *token = token_of(good);
+	const char *token = api_token_by(good);
 	cr_assert_eq(status_with(auth, token), 200);
 	kill(server.pid, SIGSTOP);
 	for (int64_t end = clock_monotonic() + 3 * CLOCK_SECOND; clock_monotonic() < end;)
@@ -346,7 +334,7 @@ static struct responder *start_with_planted(const struct planted *planted)
 {
 	serve(&server, &good, 1);
 	struct responder *first = responder_start("auth", settings((const char *const[]){NULL}));
-	cr_assert_eq(status_with(first, token_of(good)), 200);
+	cr_assert_eq(status_with(first, api_token_by(good)), 200);
 	cr_expect_eq(responder_stop(first), 0);
 	plant(planted);
 	unlink(shared_path(".lock"));
@@ -368,8 +356,8 @@ Test(key_server, is_asked_when_a_copy_in_the_shared_folder_is_doubtful)
 		if (cases[i].owner != geteuid() && geteuid() != 0)
 			continue; /* only root can give a file away */
 		struct responder *auth = start_with_planted(&cases[i]);
-		cr_expect_eq(status_with(auth, token_of(foreign)), 401, "a copy %s", cases[i].what);
-		cr_expect_eq(status_with(auth, token_of(good)), 200, "a copy %s", cases[i].what);
+		cr_expect_eq(status_with(auth, api_token_by(foreign)), 401, "a copy %s", cases[i].what);
+		cr_expect_eq(status_with(auth, api_token_by(good)), 200, "a copy %s", cases[i].what);
 		cr_expect_eq(responder_stop(auth), 0);
 		unlink(shared_path(".copy"));
 		unlink(shared_path(".lock"));
@@ -377,7 +365,7 @@ Test(key_server, is_asked_when_a_copy_in_the_shared_folder_is_doubtful)
 	/* were it a good copy, its keys would be taken: the above can fail */
 	struct responder *auth = start_with_planted(&(struct planted){"as it should be", NULL, 0600, geteuid(), false});
 	server.state->manner = AUTH_SERVER_ERROR;
-	cr_expect_eq(status_with(auth, token_of(foreign)), 200);
+	cr_expect_eq(status_with(auth, api_token_by(foreign)), 200);
 }
 
 /* Whoever tidies up removes it under the programs, whose locks for asking lie in it. */
@@ -387,13 +375,13 @@ Test(key_server, is_asked_when_the_shared_folder_was_removed)
 	struct stat stat_now;
 	serve(&server, &good, 1);
 	struct responder *auth = responder_start("auth", settings((const char *const[]){NULL}));
-	cr_assert_eq(status_with(auth, token_of(good)), 200);
+	cr_assert_eq(status_with(auth, api_token_by(good)), 200);
 	cr_assert_eq(system(ask_format("rm -r '%s/state'", folder.path)), 0);
 	serve(&server, &other, 1);
-	until_status(auth, token_of(other), 200, "the new key is fetched");
+	until_status(auth, api_token_by(other), 200, "the new key is fetched");
 	cr_assert_eq(fstatat(folder.fd, "state", &stat_now, AT_SYMLINK_NOFOLLOW), 0);
 	cr_expect_eq(stat_now.st_mode & 07777, 0700);
-	struct wait_log wait = {auth, token_of(other), "the folder was removed and has been made anew"};
+	struct wait_log wait = {auth, api_token_by(other), "the folder was removed and has been made anew"};
 	until(is_logged, &wait, wait.text);
 	issuer_free(other);
 }
@@ -412,8 +400,8 @@ Test(key_server, is_asked_without_any_proxy_of_the_environment_or_a_client)
 	                            ask_format("https_proxy=%s", proxy),
 	                            NULL};
 	const char *const header[] = {ask_format("HTTP_PROXY=%s", proxy), NULL};
-	struct ask ask = {.target = "/auth/me", .token = token_of(good), .params = header};
-	struct ask forged = {.target = "/auth/me", .token = token_of(foreign), .params = header};
+	struct ask ask = {.target = "/auth/me", .token = api_token_by(good), .params = header};
+	struct ask forged = {.target = "/auth/me", .token = api_token_by(foreign), .params = header};
 	serve(&server, &good, 1);
 	serve(&evil, &foreign, 1);
 	struct responder *auth = responder_start("auth", settings(more));
@@ -445,8 +433,8 @@ Test(key_server, is_asked_by_tls_and_directly)
 	serve(&tls, &good, 1);
 	serve(&evil, &foreign, 1);
 	struct responder *auth = responder_start("auth", api_settings(more));
-	cr_expect_eq(status_with(auth, token_of(good)), 200);
-	cr_expect_eq(status_with(auth, token_of(foreign)), 401);
+	cr_expect_eq(status_with(auth, api_token_by(good)), 200);
+	cr_expect_eq(status_with(auth, api_token_by(foreign)), 401);
 	cr_expect_eq(evil.state->hits, 0);
 	cr_expect_gt(tls.state->hits, 0);
 	auth_server_stop(&evil);

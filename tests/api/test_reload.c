@@ -59,11 +59,9 @@ static void overwrite(const char *name, const char *text)
 static const char *token_by(const char *secret)
 {
 	struct issuer *issuer = issuer_new_secret(ALG_HS256, secret);
-	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
-	const char *kept = ask_keep(view_of(token));
+	const char *token = api_token_by(issuer);
 	issuer_free(issuer);
-	free(token);
-	return kept;
+	return token;
 }
 
 /* ---- programs ---- */
@@ -88,20 +86,20 @@ static struct responder *start(const char *name, const char *const more[])
 	return responder_start(name, settings(more));
 }
 
-static struct responder *start_with_file(const char *name, const char *workers)
+static struct responder *start_with_file(const char *workers)
 {
-	return start(name,
+	return start("auth",
 	             (const char *const[]){ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), workers, NULL});
 }
 
-static struct responder *start_with_settings(const char *name, const char *workers)
+static struct responder *start_with_settings(const char *workers)
 {
-	return start(name, (const char *const[]){ask_format("TODO_ENV_FILE=%s", path_of("env")), workers, NULL});
+	return start("auth", (const char *const[]){ask_format("TODO_ENV_FILE=%s", path_of("env")), workers, NULL});
 }
 
 static int status_with(const struct responder *auth, const char *token)
 {
-	return responder_ask(auth, &(struct ask){.target = "/auth/me", .token = token})->status;
+	return api_status(auth, "/auth/me", token);
 }
 
 struct wait {
@@ -122,8 +120,7 @@ static bool answers(void *context)
 
 static void until_status(const struct responder *auth, const char *token, int status, const char *what)
 {
-	struct wait wait = {auth, "/auth/me", token, status, NULL};
-	until(answers, &wait, what);
+	api_until_status(auth, "/auth/me", token, status, what);
 }
 
 static void until_ready(const struct responder *health, const char *body)
@@ -166,10 +163,19 @@ static void until_logged(const struct responder *responder, const char *text)
 
 /* ---- secrets ---- */
 
+/* One that has the old secret from a file, and serves with it. */
+static struct responder *start_with_old_secret(const char *workers)
+{
+	put("secret", OLD_SECRET);
+	struct responder *auth = start_with_file(workers);
+	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+	return auth;
+}
+
 Test(reload, takes_a_secret_that_changed_in_its_file)
 {
 	put("secret", OLD_SECRET "\n");
-	struct responder *auth = start_with_file("auth", "WORKERS=0");
+	struct responder *auth = start_with_file("WORKERS=0");
 	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
 	cr_expect_eq(status_with(auth, token_by(NEW_SECRET)), 401);
 	put("secret", NEW_SECRET "\n");
@@ -180,18 +186,14 @@ Test(reload, takes_a_secret_that_changed_in_its_file)
 
 Test(reload, takes_a_secret_written_into_the_same_file)
 {
-	put("secret", OLD_SECRET);
-	struct responder *auth = start_with_file("auth", "WORKERS=0");
-	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+	struct responder *auth = start_with_old_secret("WORKERS=0");
 	overwrite("secret", NEW_SECRET);
 	until_status(auth, token_by(NEW_SECRET), 200, "the new secret is in use");
 }
 
 Test(reload, takes_it_in_every_worker)
 {
-	put("secret", OLD_SECRET);
-	struct responder *auth = start_with_file("auth", "WORKERS=3");
-	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+	struct responder *auth = start_with_old_secret("WORKERS=3");
 	put("secret", NEW_SECRET);
 	for (int i = 0; i < 50; i++)
 		until_status(auth, token_by(OLD_SECRET), 401, "no worker takes the old secret");
@@ -203,7 +205,7 @@ Test(reload, refuses_no_good_token_during_a_rotation)
 {
 	const char *old = token_by(OLD_SECRET);
 	put("env", "BETTER_AUTH_SECRET=" OLD_SECRET "\n");
-	struct responder *auth = start_with_settings("auth", "WORKERS=2");
+	struct responder *auth = start_with_settings("WORKERS=2");
 	cr_expect_eq(status_with(auth, old), 200);
 	put("env", "BETTER_AUTH_SECRET=" NEW_SECRET "\nBETTER_AUTH_PREVIOUS_SECRETS=" OLD_SECRET
 	           "\nBETTER_AUTH_PREVIOUS_SECRETS_UNTIL=2999-01-01T00:00:00Z\n");
@@ -218,7 +220,7 @@ Test(reload, refuses_no_good_token_during_a_rotation)
 Test(reload, leaves_other_settings_as_they_are)
 {
 	put("env", "BETTER_AUTH_SECRET=" OLD_SECRET "\nCORS_ORIGINS=https://one.example\n");
-	struct responder *auth = start_with_settings("auth", "WORKERS=0");
+	struct responder *auth = start_with_settings("WORKERS=0");
 	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
 	put("env", "BETTER_AUTH_SECRET=" NEW_SECRET "\nCORS_ORIGINS=https://two.example\n");
 	until_status(auth, token_by(NEW_SECRET), 200, "the new secret is in use");
@@ -234,15 +236,22 @@ Test(reload, leaves_other_settings_as_they_are)
 	}
 }
 
-Test(reload, takes_a_new_token_for_metrics)
+#define OLD_TOKEN "Old-metrics_token_0Zt7bW2xLr8N"
+
+/* One that has the old token for metrics from a file. */
+static struct responder *start_with_old_token(void)
 {
 	put("secret", OLD_SECRET);
-	put("metrics", "Old-metrics_token_0Zt7bW2xLr8N");
-	struct responder *health =
-	        start("health", (const char *const[]){ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")),
-	                                              "METRICS_TOKEN",
-	                                              ask_format("METRICS_TOKEN_FILE=%s", path_of("metrics")), NULL});
-	struct wait old = {health, "/metrics", "Old-metrics_token_0Zt7bW2xLr8N", 401, NULL};
+	put("metrics", OLD_TOKEN);
+	return start("health",
+	             (const char *const[]){ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), "METRICS_TOKEN",
+	                                   ask_format("METRICS_TOKEN_FILE=%s", path_of("metrics")), NULL});
+}
+
+Test(reload, takes_a_new_token_for_metrics)
+{
+	struct responder *health = start_with_old_token();
+	struct wait old = {health, "/metrics", OLD_TOKEN, 401, NULL};
 	struct wait new = {health, "/metrics", "New-metrics_token_0Zt7bW2xLr8N", 200, NULL};
 	cr_expect_not(answers(&old));
 	put("metrics", "New-metrics_token_0Zt7bW2xLr8N");
@@ -254,13 +263,8 @@ Test(reload, takes_a_new_token_for_metrics)
 
 Test(reload, keeps_the_token_for_metrics_when_the_new_one_is_none_that_could_be_sent)
 {
-	put("secret", OLD_SECRET);
-	put("metrics", "Old-metrics_token_0Zt7bW2xLr8N");
-	struct responder *health =
-	        start("health", (const char *const[]){ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")),
-	                                              "METRICS_TOKEN",
-	                                              ask_format("METRICS_TOKEN_FILE=%s", path_of("metrics")), NULL});
-	struct wait old = {health, "/metrics", "Old-metrics_token_0Zt7bW2xLr8N", 200, NULL};
+	struct responder *health = start_with_old_token();
+	struct wait old = {health, "/metrics", OLD_TOKEN, 200, NULL};
 	cr_expect(answers(&old));
 	put("metrics", "New-metrics,token_0Zt7bW2xLr8N");
 	until_logged(health, KEPT);
@@ -273,9 +277,7 @@ Test(reload, keeps_the_old_secret_when_the_new_file_is_no_good)
 	static const char *const bad[] = {"short", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	                                  "better-auth-secret-12345678901234567890", ("two\nlines of " NEW_SECRET)};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		put("secret", OLD_SECRET);
-		struct responder *auth = start_with_file("auth", "WORKERS=0");
-		cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+		struct responder *auth = start_with_old_secret("WORKERS=0");
 		put("secret", bad[i]);
 		until_logged(auth, KEPT);
 		cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200, "%s", bad[i]);
@@ -286,9 +288,7 @@ Test(reload, keeps_the_old_secret_when_the_new_file_is_no_good)
 
 Test(reload, keeps_the_old_secret_when_the_file_is_gone_or_open_to_others)
 {
-	put("secret", OLD_SECRET);
-	struct responder *auth = start_with_file("auth", "WORKERS=0");
-	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+	struct responder *auth = start_with_old_secret("WORKERS=0");
 	cr_assert_eq(unlinkat(folder.fd, "secret", 0), 0);
 	until_logged(auth, "does not exist");
 	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
@@ -328,14 +328,6 @@ static void put_keys(const struct issuer *issuer)
 	buf_destroy(&text);
 }
 
-static const char *token_of(const struct issuer *issuer)
-{
-	char *token = issuer_token_for(issuer, "anna", API_ORIGIN, clock_now());
-	const char *kept = ask_keep(view_of(token));
-	free(token);
-	return kept;
-}
-
 Test(reload, takes_a_changed_key_file_and_keeps_the_last_good_one)
 {
 	const char *url = api_database(api_name("reload"));
@@ -347,23 +339,32 @@ Test(reload, takes_a_changed_key_file_and_keeps_the_last_good_one)
 	struct responder *auth = start("auth", more);
 	struct responder *health = start("health", more);
 	until_ready(health, "{\"status\":\"ready\"}");
-	cr_expect_eq(status_with(auth, token_of(old)), 200);
+	cr_expect_eq(status_with(auth, api_token_by(old)), 200);
 	put_keys(new);
-	until_status(auth, token_of(old), 401, "the old key is dropped");
-	cr_expect_eq(status_with(auth, token_of(new)), 200);
+	until_status(auth, api_token_by(old), 401, "the old key is dropped");
+	cr_expect_eq(status_with(auth, api_token_by(new)), 200);
 	put("keys", "{\"keys\":[");
 	until_ready(health, "{\"status\":\"ready\",\"warnings\":[\"keys\"]}");
-	struct wait_log kept = {auth, "the last good keys stay in use", token_of(new)};
+	struct wait_log kept = {auth, "the last good keys stay in use", api_token_by(new)};
 	until(is_logged, &kept, kept.text);
-	cr_expect_eq(status_with(auth, token_of(new)), 200);
+	cr_expect_eq(status_with(auth, api_token_by(new)), 200);
 	put_keys(old);
 	until_ready(health, "{\"status\":\"ready\"}");
-	until_status(auth, token_of(old), 200, "the key is back");
+	until_status(auth, api_token_by(old), 200, "the key is back");
 	issuer_free(old);
 	issuer_free(new);
 }
 
 /* ---- the database's address ---- */
+
+/* One that has the old secret and that address from files. */
+static struct responder *start_with_address(const char *url)
+{
+	put("url", url);
+	put("secret", OLD_SECRET);
+	return start("tasks", (const char *const[]){"DATABASE_URL", ask_format("DATABASE_URL_FILE=%s", path_of("url")),
+	                                            ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), NULL});
+}
 
 Test(reload, goes_to_another_database_only_if_that_serves)
 {
@@ -372,11 +373,7 @@ Test(reload, goes_to_another_database_only_if_that_serves)
 	const char *first_url = api_database(first);
 	const char *second_url = api_database(second);
 	account_fill(second, "anna", 1, 10);
-	put("url", first_url);
-	put("secret", OLD_SECRET);
-	struct responder *tasks = start(
-	        "tasks", (const char *const[]){"DATABASE_URL", ask_format("DATABASE_URL_FILE=%s", path_of("url")),
-	                                       ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), NULL});
+	struct responder *tasks = start_with_address(first_url);
 	struct wait empty = {tasks, "/api/anna/tasks", token_by(OLD_SECRET), 200, "[]"};
 	cr_expect(answers(&empty));
 	put("url", "postgresql://todo_app:wrong@/none?host=/nowhere");
@@ -393,11 +390,7 @@ Test(reload, tries_a_refused_change_again_without_another_one)
 	const char *first = api_name("reload");
 	const char *second = api_name("reload");
 	char *second_url = postgres_url("todo_app", second);
-	put("url", api_database(first));
-	put("secret", OLD_SECRET);
-	struct responder *tasks = start(
-	        "tasks", (const char *const[]){"DATABASE_URL", ask_format("DATABASE_URL_FILE=%s", path_of("url")),
-	                                       ask_format("BETTER_AUTH_SECRET_FILE=%s", path_of("secret")), NULL});
+	struct responder *tasks = start_with_address(api_database(first));
 	struct wait empty = {tasks, "/api/anna/tasks", token_by(OLD_SECRET), 200, "[]"};
 	cr_expect(answers(&empty));
 	put("url", second_url);
@@ -422,9 +415,7 @@ static bool is_replaced(void *context)
 
 Test(reload, a_worker_that_dies_while_a_file_is_no_good_is_replaced_by_one_that_serves)
 {
-	put("secret", OLD_SECRET);
-	struct responder *auth = start_with_file("auth", "WORKERS=1");
-	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
+	struct responder *auth = start_with_old_secret("WORKERS=1");
 	put("secret", "no good");
 	until_logged(auth, KEPT);
 	for (int i = 0; i < 3; i++) {
@@ -440,7 +431,7 @@ Test(reload, a_worker_that_dies_while_a_file_is_no_good_is_replaced_by_one_that_
 Test(reload, hup_takes_all_settings_over_without_dropping_a_request)
 {
 	put("env", "BETTER_AUTH_SECRET=" OLD_SECRET "\nHSTS_MAX_AGE=1\n");
-	struct responder *auth = start_with_settings("auth", "WORKERS=2");
+	struct responder *auth = start_with_settings("WORKERS=2");
 	const char *token = token_by(OLD_SECRET);
 	const char *const params[] = {"HTTPS=on", NULL};
 	struct ask ask = {.target = "/auth/me", .token = token, .params = params};
@@ -469,7 +460,7 @@ static bool has_two_workers(void *context)
 Test(reload, hup_with_settings_that_are_no_good_leaves_the_old_program_serving)
 {
 	put("env", "BETTER_AUTH_SECRET=" OLD_SECRET "\n");
-	struct responder *auth = start_with_settings("auth", "WORKERS=2");
+	struct responder *auth = start_with_settings("WORKERS=2");
 	cr_expect_eq(status_with(auth, token_by(OLD_SECRET)), 200);
 	pid_t before[2];
 	pid_t after[2];

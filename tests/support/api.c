@@ -102,6 +102,11 @@ const char *api_signed(const char *header, const char *payload)
 	return keep_and_free(issuer_token(own_issuer(), header, payload));
 }
 
+const char *api_token_by(const struct issuer *other)
+{
+	return keep_and_free(issuer_token_for(other, "anna", API_ORIGIN, clock_now()));
+}
+
 #define HEADER "{\"alg\":\"HS256\"}"
 
 const char *api_token_of(const char *payload)
@@ -237,6 +242,31 @@ const struct answer *api_ask(const struct responder *responder, const char *meth
 {
 	struct ask ask = {.method = method, .target = target, .token = api_token("anna"), .body = body};
 	return responder_ask(responder, &ask);
+}
+
+int api_status(const struct responder *responder, const char *target, const char *token)
+{
+	return responder_ask(responder, &(struct ask){.target = target, .token = token})->status;
+}
+
+struct status {
+	const struct responder *responder;
+	const char *target;
+	const char *token;
+	int status;
+};
+
+static bool is_status(void *context)
+{
+	const struct status *wanted = context;
+	return api_status(wanted->responder, wanted->target, wanted->token) == wanted->status;
+}
+
+void api_until_status(const struct responder *responder, const char *target, const char *token, int status,
+                      const char *what)
+{
+	struct status wanted = {responder, target, token, status};
+	until(is_status, &wanted, what);
 }
 
 const struct answer *api_create(const struct responder *tasks, const char *title, const char *more)

@@ -9,6 +9,8 @@
 
 #include "support/responder.h"
 
+struct issuer;
+
 #define API_ORIGIN "https://todo.example"
 #define API_METRICS_TOKEN "Wq7-metrics_0Zt7bW2xLr8N"
 /* A library to be loaded before a program, whose clock then is what FAKETIME says. */
@@ -41,6 +43,9 @@ const char *api_token(const char *user);
 const char *api_token_of(const char *payload);
 const char *api_signed(const char *header, const char *payload);
 
+/* A good token of anna's by another issuer, for programs that know that one's keys. */
+const char *api_token_by(const struct issuer *other);
+
 /* Tokens of `user` that must not be taken, named by what they are. False: there
  * is no attack of that number. */
 struct attack {
@@ -56,6 +61,13 @@ const char *api_task(const char *title, const char *more);
 /* Asks as anna. Members that are NULL are not sent. */
 const struct answer *api_ask(const struct responder *responder, const char *method, const char *target,
                              const char *body);
+
+/* The status of the answer to GET `target` with that token; NULL: without one. */
+int api_status(const struct responder *responder, const char *target, const char *token);
+
+/* Waits until that is the status, as until() waits. */
+void api_until_status(const struct responder *responder, const char *target, const char *token, int status,
+                      const char *what);
 
 /* Creates a task of anna's as api_task() describes it: the answer to that. The test fails if it is not made. */
 const struct answer *api_create(const struct responder *tasks, const char *title, const char *more);
