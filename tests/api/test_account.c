@@ -88,13 +88,8 @@ Test(account, export_gives_tasks_as_the_list_does)
 	static const char *const more[] = {
 	        ",\"description\":\"\\u00fc \\\"quoted\\\"\\n\\tline\",\"tags\":[\"a\",\"\\\\\"]",
 	        ",\"due_date\":\"2027-01-01T00:00:00Z\",\"priority\":\"high\",\"completed\":true", ""};
-	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-		struct ask create = {.method = "POST",
-		                     .target = "/api/anna/tasks",
-		                     .token = api_token("anna"),
-		                     .body = api_task("one", more[i])};
-		cr_assert_eq(responder_ask(tasks, &create)->status, 201);
-	}
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		api_create(tasks, "one", more[i]);
 	struct ask list = {.target = "/api/anna/tasks?sort=created&order=asc", .token = api_token("anna")};
 	const struct answer *listed = responder_ask(tasks, &list);
 	cr_assert_eq(listed->status, 200);
@@ -213,29 +208,42 @@ Test(account, export_of_many_tasks_is_whole)
 	cr_expect_eq(tasks_in(export_good(account, "anna")), TASKS);
 }
 
-/* The responder is stopped in the midst of reading, all rows go, others come. */
+/* Begins anna's export and stops its process in the midst of reading: the connection. */
+static int begin_export(const struct responder *account, const char *database)
+{
+	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
+	struct ask ask = export_of("anna");
+	int fd = responder_begin(account, &ask);
+	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
+	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
+	PQclear(PQexec(blocker, "COMMIT"));
+	PQfinish(blocker);
+	postgres_wait_for("postgres", database,
+	                  "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event = 'ClientWrite'");
+	return fd;
+}
+
+/* Lets that go on to its end: the answer. */
+static const struct answer *end_export(const struct responder *account, int fd)
+{
+	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
+	const struct answer *answer = responder_answer(fd, false);
+	close(fd);
+	cr_assert_eq(answer->status, 200, "%.*s", VIEW_ARGS(answer->body));
+	return answer;
+}
+
+/* All rows go meanwhile, and others come. */
 Test(account, export_is_of_one_snapshot)
 {
 	enum { TASKS = 5000 };
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", TASKS, 500);
-	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
-	struct ask ask = export_of("anna");
-	int fd = responder_begin(account, &ask);
-#define WRITES_TO_ITS_CLIENT "SELECT count(*) = 1 " POSTGRES_BACKENDS " AND wait_event = 'ClientWrite'"
-	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
-	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
-	PQclear(PQexec(blocker, "COMMIT"));
-	PQfinish(blocker);
-	postgres_wait_for("postgres", database, WRITES_TO_ITS_CLIENT);
+	int fd = begin_export(account, database);
 	postgres_run("postgres", database, "DELETE FROM todo.task");
 	account_fill(database, "anna", 7, 10);
-	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
-	const struct answer *answer = responder_answer(fd, false);
-	close(fd);
-	cr_assert_eq(answer->status, 200);
-	cr_expect_eq(tasks_in(answer), TASKS);
+	cr_expect_eq(tasks_in(end_export(account, fd)), TASKS);
 	cr_expect_eq(tasks_in(export_good(account, "anna")), 7);
 }
 
@@ -310,20 +318,9 @@ Test(account, export_that_breaks_on_the_way_starts_anew)
 	const char *database;
 	struct responder *account = start(&database);
 	account_fill(database, "anna", TASKS, 500);
-	PGconn *blocker = postgres_hold(database, "BEGIN; LOCK TABLE todo.task IN ACCESS EXCLUSIVE MODE");
-	struct ask ask = export_of("anna");
-	int fd = responder_begin(account, &ask);
-	postgres_wait_for("postgres", database, POSTGRES_LOCK_AWAITED);
-	cr_assert_eq(kill(responder_pid(account), SIGSTOP), 0);
-	PQclear(PQexec(blocker, "COMMIT"));
-	PQfinish(blocker);
-	postgres_wait_for("postgres", database, WRITES_TO_ITS_CLIENT);
+	int fd = begin_export(account, database);
 	postgres_run("postgres", database, POSTGRES_TERMINATE);
-	cr_assert_eq(kill(responder_pid(account), SIGCONT), 0);
-	const struct answer *answer = responder_answer(fd, false);
-	close(fd);
-	cr_assert_eq(answer->status, 200, "%.*s", VIEW_ARGS(answer->body));
-	cr_expect_eq(tasks_in(answer), TASKS);
+	cr_expect_eq(tasks_in(end_export(account, fd)), TASKS);
 }
 
 /* ---- erase ---- */

@@ -371,20 +371,32 @@ static void expect_answer(int fd, int status)
 
 static const char nothing_left[] = "SELECT count(*) FROM todo.task";
 
+struct turn {
+	struct responder *responder;
+	struct ask ask;
+	int status;
+};
+
+/* The first waits at the gate, the second comes meanwhile, and the gate is opened: what each is answered. */
+static void expect_turns(const char *database, const char *event, struct turn first, struct turn second)
+{
+	PGconn *holder = gate(database, event);
+	int one = responder_begin(first.responder, &first.ask);
+	wait_for_waiters(database, 1);
+	int other = responder_begin(second.responder, &second.ask);
+	wait_for_waiters(database, 2);
+	PQfinish(holder);
+	expect_answer(one, first.status);
+	expect_answer(other, second.status);
+}
+
 /* It began before and has not committed when the erase comes: the erase waits for it, and takes its row along. */
 Test(revocation, a_create_under_way_leaves_nothing_behind_an_erase)
 {
 	struct parts parts = start(true);
-	PGconn *holder = gate(parts.database, "INSERT");
-	struct ask create = create_as(account_token("anna", -10));
-	struct ask erase = account_erase("anna", api_token("anna"));
-	int creating = responder_begin(parts.tasks, &create);
-	wait_for_waiters(parts.database, 1);
-	int erasing = responder_begin(parts.account, &erase);
-	wait_for_waiters(parts.database, 2);
-	PQfinish(holder);
-	expect_answer(creating, 201);
-	expect_answer(erasing, 204);
+	struct turn create = {parts.tasks, create_as(account_token("anna", -10)), 201};
+	struct turn erase = {parts.account, account_erase("anna", api_token("anna")), 204};
+	expect_turns(parts.database, "INSERT", create, erase);
 	expect_value(parts.database, nothing_left, "0");
 }
 
@@ -393,16 +405,9 @@ Test(revocation, a_create_during_an_erase_is_refused)
 {
 	struct parts parts = start(true);
 	account_fill(parts.database, "anna", 1, 10);
-	PGconn *holder = gate(parts.database, "DELETE");
-	struct ask create = create_as(account_token("anna", -10));
-	struct ask erase = account_erase("anna", api_token("anna"));
-	int erasing = responder_begin(parts.account, &erase);
-	wait_for_waiters(parts.database, 1);
-	int creating = responder_begin(parts.tasks, &create);
-	wait_for_waiters(parts.database, 2);
-	PQfinish(holder);
-	expect_answer(erasing, 204);
-	expect_answer(creating, 401);
+	struct turn erase = {parts.account, account_erase("anna", api_token("anna")), 204};
+	struct turn create = {parts.tasks, create_as(account_token("anna", -10)), 401};
+	expect_turns(parts.database, "DELETE", erase, create);
 	expect_value(parts.database, nothing_left, "0");
 }
 
@@ -412,15 +417,9 @@ Test(revocation, two_erases_at_once_end)
 	struct parts parts = start(true);
 	struct responder *second = responder_start("account", parts.settings);
 	account_fill(parts.database, "anna", 1, 10);
-	PGconn *holder = gate(parts.database, "DELETE");
 	struct ask erase = account_erase("anna", api_token("anna"));
-	int one = responder_begin(parts.account, &erase);
-	wait_for_waiters(parts.database, 1);
-	int other = responder_begin(second, &erase);
-	wait_for_waiters(parts.database, 2);
-	PQfinish(holder);
-	expect_answer(one, 204);
-	expect_answer(other, 401);
+	expect_turns(parts.database, "DELETE", (struct turn){parts.account, erase, 204},
+	             (struct turn){second, erase, 401});
 }
 
 /* Once revoke has come back, no write of an old token can still be under way. */

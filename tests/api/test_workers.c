@@ -206,6 +206,17 @@ static bool is_complete(void *context)
 	return count == crew->count;
 }
 
+/* Kills the first of a complete crew: its process. The crew is complete again when another has taken its place. */
+static pid_t kill_first(struct crew *crew, int signal)
+{
+	pid_t pids[16];
+	until(is_complete, crew, "the crew is complete");
+	responder_workers(crew->responder, pids, 16);
+	crew->without = pids[0];
+	kill(pids[0], signal);
+	return pids[0];
+}
+
 Test(workers, there_are_as_many_as_were_asked_for)
 {
 	static const struct {
@@ -238,26 +249,10 @@ Test(workers, a_killed_one_is_replaced)
 	static const int signals[] = {SIGKILL, SIGABRT, SIGTERM};
 	struct crew crew = {start("health", "WORKERS=2"), 2, 0};
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-		pid_t pids[16];
-		until(is_complete, &crew, "the crew is complete");
-		responder_workers(crew.responder, pids, 16);
-		crew.without = pids[0];
-		kill(pids[0], signals[i]);
+		kill_first(&crew, signals[i]);
 		until(is_complete, &crew, "the dead worker is replaced");
 		expect_alive(crew.responder);
 	}
-}
-
-struct wait_log {
-	const struct responder *responder;
-	const char *text;
-};
-
-static bool is_logged(void *context)
-{
-	const struct wait_log *wait = context;
-	struct view log = responder_log(wait->responder);
-	return memmem(log.ptr, log.len, wait->text, strlen(wait->text)) != NULL;
 }
 
 /* One that the kernel ended for want of memory, or that met a fault of ours, could say nothing itself. */
@@ -271,16 +266,11 @@ Test(workers, the_parent_tells_how_one_ended_and_counts_it)
 	             {SIGTERM, "ended with status 0"}};
 	struct crew crew = {start("health", "WORKERS=2"), 2, 0};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		pid_t pids[16];
-		until(is_complete, &crew, "the crew is complete");
-		responder_workers(crew.responder, pids, 16);
-		crew.without = pids[0];
-		kill(pids[0], cases[i].signal);
-		struct wait_log wait = {crew.responder,
-		                        ask_format("\"level\":\"error\",\"program\":\"health\",\"pid\":%d,\"message\":"
-		                                   "\"worker %d %s; another takes its place\"}\n",
-		                                   (int)responder_pid(crew.responder), (int)pids[0], cases[i].how)};
-		until(is_logged, &wait, wait.text);
+		pid_t killed = kill_first(&crew, cases[i].signal);
+		const char *line = ask_format("\"level\":\"error\",\"program\":\"health\",\"pid\":%d,\"message\":"
+		                              "\"worker %d %s; another takes its place\"}\n",
+		                              (int)responder_pid(crew.responder), (int)killed, cases[i].how);
+		responder_until_logged(crew.responder, line);
 		until(is_complete, &crew, "another has taken its place");
 	}
 	cr_expect_eq(api_metric(crew.responder, "todo_workers_ended_total"), 3);
@@ -360,10 +350,7 @@ Test(workers, what_a_supervisor_ignored_or_blocked_changes_nothing)
 	struct crew crew = {responder_start_file(file, api_settings((const char *const[]){"WORKERS=2", NULL})), 2, 0};
 	pid_t pids[16];
 	expect_alive(crew.responder);
-	until(is_complete, &crew, "the crew is complete");
-	responder_workers(crew.responder, pids, 16);
-	crew.without = pids[0];
-	kill(pids[0], SIGKILL);
+	kill_first(&crew, SIGKILL);
 	until(is_complete, &crew, "the dead worker is replaced");
 	responder_workers(crew.responder, pids, 16);
 	kill(responder_pid(crew.responder), SIGKILL);
