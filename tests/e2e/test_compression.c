@@ -1,44 +1,31 @@
 /* Entity tags while the web server compresses: it makes another representation and says so in the
  * tag, and what clients send back must still be the same task to us. */
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "auth/sign.h"
 #include "base/clock.h"
+#include "support/ask.h"
 #include "support/http.h"
 #include "support/stack.h"
 
 #define SECRET "2f1d7c9b4e8a60f3955b7c21d04ae86f"
 
-enum { ARENA_MAX = 8 * 1024 * 1024, TEXT_MAX = 8192 };
+enum { TOKEN_MAX = 8192 };
+
+TestSuite(compression, .fini = ask_end);
 
 static struct stack stack;
-static struct arena arena;
 static const char *token;
-
-__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
-{
-	char *ret = arena_alloc(&arena, TEXT_MAX);
-	va_list arguments;
-	cr_assert_not_null(ret);
-	va_start(arguments, format);
-	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
-	va_end(arguments);
-	cr_assert(len >= 0 && len < TEXT_MAX);
-	return ret;
-}
 
 static const char *make_token(void)
 {
-	struct buf claims = buf_make(TEXT_MAX);
-	struct buf made = buf_make(TEXT_MAX);
+	struct buf made = buf_make(TOKEN_MAX);
 	const char *origin = stack_value(&stack, "BASE_URL");
-	buf_add(&claims, view_of(text("{\"sub\":\"zoe\",\"iss\":\"%s\",\"aud\":\"%s\",\"exp\":%lld}", origin, origin,
-	                              (long long)(clock_now() / CLOCK_SECOND + 600))));
-	cr_assert(sign_token(ALG_HS256, VIEW(SECRET), buf_view(&claims), &made));
-	const char *kept = arena_string(&arena, buf_view(&made));
-	buf_destroy(&claims);
+	const char *claims = ask_format("{\"sub\":\"zoe\",\"iss\":\"%s\",\"aud\":\"%s\",\"exp\":%lld}", origin, origin,
+	                                (long long)(clock_now() / CLOCK_SECOND + 600));
+	cr_assert(sign_token(ALG_HS256, VIEW(SECRET), view_of(claims), &made));
+	const char *kept = ask_keep(buf_view(&made));
 	buf_destroy(&made);
 	return kept;
 }
@@ -56,7 +43,7 @@ struct reply {
 static const char *header(const struct http_answer *answer, const char *name)
 {
 	struct view value = http_header(answer, view_of(name), 0);
-	return view_is_absent(value) ? "" : arena_string(&arena, value);
+	return view_is_absent(value) ? "" : ask_keep(value);
 }
 
 static struct reply ask(const char *method, const char *target, const char *body, const char *headers)
@@ -74,7 +61,7 @@ static struct reply ask(const char *method, const char *target, const char *body
 	        .len = answer.body.len,
 	};
 	if (!*reply.coding && answer.body.len > 0)
-		reply.json = http_json(&answer, &arena);
+		reply.json = http_json(&answer, ask_arena());
 	http_answer_destroy(&answer);
 	return reply;
 }
@@ -86,21 +73,21 @@ static void make_task(const char *packing)
 {
 	char description[801] = "";
 	memset(description, 'x', sizeof description - 1);
-	struct reply made = ask("PUT", PLACE, text("{\"title\":\"t\",\"description\":\"%s\"}", description),
-	                        text("If-None-Match: *\r\n%s", packing));
+	struct reply made = ask("PUT", PLACE, ask_format("{\"title\":\"t\",\"description\":\"%s\"}", description),
+	                        ask_format("If-None-Match: *\r\n%s", packing));
 	cr_assert_eq(made.status, 201);
 }
 
 /* The strong tag with what a server writes on it. */
 static const char *with_suffix(const char *etag, const char *coding)
 {
-	return text("%.*s-%s\"", (int)strlen(etag) - 1, etag, coding);
+	return ask_format("%.*s-%s\"", (int)strlen(etag) - 1, etag, coding);
 }
 
 /* What a client has of a task that the server sent it in that coding. */
 static void expect_conditions_to_hold(const char *coding)
 {
-	const char *packing = text("Accept-Encoding: %s\r\n", coding);
+	const char *packing = ask_format("Accept-Encoding: %s\r\n", coding);
 	make_task(packing);
 	struct reply plain = ask("GET", PLACE, NULL, NULL);
 	struct reply packed = ask("GET", PLACE, NULL, packing);
@@ -118,21 +105,21 @@ static void expect_conditions_to_hold(const char *coding)
 
 	const char *const tags[] = {plain.etag, packed.etag};
 	for (size_t i = 0; i < 2; i++) {
-		struct reply known = ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n%s", tags[i], packing));
+		struct reply known = ask("GET", PLACE, NULL, ask_format("If-None-Match: %s\r\n%s", tags[i], packing));
 		cr_expect_eq(known.status, 304, "%s, compressed", tags[i]);
 		cr_expect_eq(known.len, 0);
-		cr_expect_eq(ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n", tags[i])).status, 304, "%s",
+		cr_expect_eq(ask("GET", PLACE, NULL, ask_format("If-None-Match: %s\r\n", tags[i])).status, 304, "%s",
 		             tags[i]);
 	}
 
 	/* Every tag that the server gives opens the next change, with what the server writes on it. */
 	const char *tag = packed.etag;
 	for (int i = 0; i < 3; i++) {
-		struct reply patched = ask("PATCH", PLACE, text("{\"title\":\"%d\"}", i),
-		                           text("If-Match: %s\r\n%s", tag, i == 1 ? "" : packing));
+		struct reply patched = ask("PATCH", PLACE, ask_format("{\"title\":\"%d\"}", i),
+		                           ask_format("If-Match: %s\r\n%s", tag, i == 1 ? "" : packing));
 		cr_assert_eq(patched.status, 200, "If-Match: %s", tag);
 		struct reply stale =
-		        ask("PATCH", PLACE, "{\"title\":\"stale\"}", text("If-Match: %s\r\n%s", tag, packing));
+		        ask("PATCH", PLACE, "{\"title\":\"stale\"}", ask_format("If-Match: %s\r\n%s", tag, packing));
 		cr_expect_eq(stale.status, 412);
 		struct reply now = ask("GET", PLACE, NULL, packing);
 		cr_assert_eq(now.status, 200);
@@ -142,25 +129,26 @@ static void expect_conditions_to_hold(const char *coding)
 	struct reply list = ask("GET", "/api/zoe/tasks?limit=1", NULL, packing);
 	cr_expect_eq(list.status, 200);
 	cr_expect_str_eq(list.coding, coding);
-	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n%s", packed.etag, packing)).status, 412);
-	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n%s", tag, packing)).status, 204);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, ask_format("If-Match: %s\r\n%s", packed.etag, packing)).status, 412);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, ask_format("If-Match: %s\r\n%s", tag, packing)).status, 204);
 }
 
 /* A tag that got its suffix elsewhere: this server makes nothing of that coding, and passes the tag on. */
 static void expect_suffix_to_pass(const char *coding)
 {
-	const char *packing = text("Accept-Encoding: %s\r\n", coding);
+	const char *packing = ask_format("Accept-Encoding: %s\r\n", coding);
 	make_task(packing);
 	struct reply plain = ask("GET", PLACE, NULL, packing);
 	cr_expect_str_eq(plain.coding, "", "the server does make %s", coding);
 	const char *tag = with_suffix(plain.etag, coding);
-	cr_expect_eq(ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n", tag)).status, 304, "%s", tag);
-	cr_expect_eq(ask("GET", PLACE, NULL, text("If-None-Match: %s\r\n%s", tag, packing)).status, 304, "%s", tag);
-	struct reply patched = ask("PATCH", PLACE, "{\"title\":\"new\"}", text("If-Match: %s\r\n", tag));
+	cr_expect_eq(ask("GET", PLACE, NULL, ask_format("If-None-Match: %s\r\n", tag)).status, 304, "%s", tag);
+	cr_expect_eq(ask("GET", PLACE, NULL, ask_format("If-None-Match: %s\r\n%s", tag, packing)).status, 304, "%s",
+	             tag);
+	struct reply patched = ask("PATCH", PLACE, "{\"title\":\"new\"}", ask_format("If-Match: %s\r\n", tag));
 	cr_assert_eq(patched.status, 200, "%s", tag);
-	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n", tag)).status, 412, "%s", tag);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, ask_format("If-Match: %s\r\n", tag)).status, 412, "%s", tag);
 	tag = with_suffix(patched.etag, coding);
-	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n", tag)).status, 204, "%s", tag);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, ask_format("If-Match: %s\r\n", tag)).status, 204, "%s", tag);
 }
 
 /* Who takes everything gets one coding, and a tag that says so once. */
@@ -171,26 +159,22 @@ static void expect_one_coding(void)
 	struct reply packed = ask("GET", PLACE, NULL, "Accept-Encoding: gzip, deflate, br, zstd\r\n");
 	cr_expect_str_eq(packed.coding, "gzip");
 	cr_expect_str_eq(packed.etag, with_suffix(plain.etag, "gzip"));
-	cr_expect_eq(ask("DELETE", PLACE, NULL, text("If-Match: %s\r\n", packed.etag)).status, 204);
+	cr_expect_eq(ask("DELETE", PLACE, NULL, ask_format("If-Match: %s\r\n", packed.etag)).status, 204);
 }
 
 /* `codings`: those that the server makes; `others`: those that it does not. */
 static void run(const char *server, const char *name, const char *const codings[], const char *const others[])
 {
-	cr_assert(arena_init(&arena, ARENA_MAX));
-	const char *const settings[] = {text("SERVER=%s", server), "BETTER_AUTH_SECRET=" SECRET, "WEB_DEFLATE=on",
+	const char *const settings[] = {ask_format("SERVER=%s", server), "BETTER_AUTH_SECRET=" SECRET, "WEB_DEFLATE=on",
 	                                NULL};
-	stack = stack_make(name, settings);
-	cr_assert(stack_up(&stack), "%s does not start:\n%s", server, stack.said.ptr);
+	stack = stack_start(name, settings);
 	token = make_token();
 	expect_one_coding();
 	for (size_t i = 0; codings[i]; i++)
 		expect_conditions_to_hold(codings[i]);
 	for (size_t i = 0; others[i]; i++)
 		expect_suffix_to_pass(others[i]);
-	cr_expect(stack_down(&stack), "%s does not stop:\n%s", server, stack.said.ptr);
-	stack_destroy(&stack);
-	arena_destroy(&arena);
+	stack_stop(&stack);
 }
 
 Test(compression, tags_hold_behind_lighttpd)

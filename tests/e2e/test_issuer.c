@@ -1,132 +1,31 @@
 /* The real issuer: users sign up with Better Auth through the web server's own
  * proxy, and work on their tasks with the tokens that it gives them. */
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/base64url.h"
 #include "base/clock.h"
+#include "support/ask.h"
 #include "support/http2.h"
-#include "support/stack.h"
+#include "support/user.h"
 
-enum { ARENA_MAX = 4 * 1024 * 1024, TEXT_MAX = 4096, FILE_MAX = 1024 * 1024, PATIENCE = 30 };
+enum { FILE_MAX = 1024 * 1024, PATIENCE = 30 };
+
+TestSuite(issuer, .fini = ask_end);
 
 /* ---- one running application, and asking it ---- */
 
 static struct stack stack;
-static struct arena arena; /* for all that a test reads */
-
-static void up(const char *name, const char *const settings[])
-{
-	cr_assert(arena_init(&arena, ARENA_MAX));
-	stack = stack_make(name, settings);
-	cr_assert(stack_up(&stack), "the stack does not start:\n%s", stack.said.ptr);
-}
-
-static void down(void)
-{
-	cr_expect(stack_down(&stack), "the stack does not stop:\n%s", stack.said.ptr);
-	stack_destroy(&stack);
-	arena_destroy(&arena);
-}
-
-/* An answer, copied out of its connection. */
-struct reply {
-	int status;
-	const cJSON *json; /* NULL: none */
-	struct view head;
-};
-
-__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
-{
-	char *ret = arena_alloc(&arena, TEXT_MAX);
-	va_list arguments;
-	cr_assert_not_null(ret);
-	va_start(arguments, format);
-	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
-	va_end(arguments);
-	cr_assert(len >= 0 && len < TEXT_MAX);
-	return ret;
-}
-
-static struct reply reply_to(const struct http_ask *ask)
-{
-	struct http_answer answer;
-	enum http_result result = http_ask(stack_port(&stack), ask, &answer);
-	cr_assert_eq(result, HTTP_OK, "%s %s: %s", ask->method, ask->target, http_result_text(result));
-	struct reply reply = {
-	        .status = answer.status,
-	        .json = answer.body.len > 0 ? http_json(&answer, &arena) : NULL,
-	        .head = view_of(arena_string(&arena, answer.head)),
-	};
-	http_answer_destroy(&answer);
-	return reply;
-}
 
 static struct reply ask(const char *method, const char *target, const char *token, const char *body)
 {
-	return reply_to(&(struct http_ask){.method = method, .target = target, .token = token, .body = body});
-}
-
-static char *member(struct reply reply, const char *name)
-{
-	struct view value = json_member_text(reply.json, name);
-	return value.len > 0 ? arena_string(&arena, value) : NULL;
-}
-
-/* ---- users ---- */
-
-struct user {
-	char *email;
-	char *id;
-	char *session;    /* the session token */
-	char *token;      /* the access token */
-	struct view head; /* of the answer to signing up */
-};
-
-/* As a front end of the application's own origin asks Better Auth. */
-static struct reply ask_issuer(const char *path, const char *session, const char *body)
-{
-	const char *origin = text("Origin: %s\r\n", stack_value(&stack, "PUBLIC_URL"));
-	return reply_to(&(struct http_ask){
-	        .method = body ? "POST" : "GET",
-	        .target = text("/api/auth%s", path),
-	        .token = session,
-	        .headers = origin,
-	        .body = body,
-	});
-}
-
-static char *token_of(const struct user *user)
-{
-	struct reply reply = ask_issuer("/token", user->session, NULL);
-	cr_assert_eq(reply.status, 200, "no token: %d", reply.status);
-	char *token = member(reply, "token");
-	cr_assert_not_null(token);
-	return token;
-}
-
-static struct user sign_up(const char *name)
-{
-	struct user user = {.email = text("%s@example.com", name)};
-	struct reply reply = ask_issuer(
-	        "/sign-up/email", NULL,
-	        text("{\"email\":\"%s\",\"password\":\"correct horse battery\",\"name\":\"%s\"}", user.email, name));
-	cr_assert_eq(reply.status, 200, "%s can't sign up: %d", name, reply.status);
-	struct view id = json_member_text(json_member(reply.json, "user"), "id");
-	cr_assert_gt(id.len, 0);
-	user.id = arena_string(&arena, id);
-	user.session = member(reply, "token");
-	user.head = reply.head;
-	cr_assert_not_null(user.session);
-	user.token = token_of(&user);
-	return user;
+	return reply_to(&stack, &(struct http_ask){.method = method, .target = target, .token = token, .body = body});
 }
 
 static char *tasks_of(const struct user *user)
 {
-	return text("/api/%s/tasks", user->id);
+	return ask_format("/api/%s/tasks", user->id);
 }
 
 static int count(struct reply reply)
@@ -142,13 +41,13 @@ static char *header_member(const char *token, const char *name)
 	struct view rest = view_of(token);
 	struct view part = view_cut(&rest, '.');
 	const cJSON *json = NULL;
-	unsigned char *room = arena_alloc(&arena, part.len);
+	unsigned char *room = arena_alloc(ask_arena(), part.len);
 	size_t len = 0;
 	cr_assert_not_null(room);
 	cr_assert(base64url_decode(part, room, &len));
-	cr_assert_eq(json_parse(&arena, (struct view){(char *)room, len}, &json), JSON_OK);
+	cr_assert_eq(json_parse(ask_arena(), (struct view){(char *)room, len}, &json), JSON_OK);
 	struct view value = json_member_text(json, name);
-	return value.len > 0 ? arena_string(&arena, value) : NULL;
+	return value.len > 0 ? ask_keep(value) : NULL;
 }
 
 /* ---- sign up, token, tasks ---- */
@@ -160,10 +59,10 @@ static void work_on_a_task(const struct user *user)
 
 	struct reply created = ask("POST", tasks, user->token, "{\"title\":\"Buy milk\"}");
 	cr_assert_eq(created.status, 201);
-	char *task = text("%s/%s", tasks, member(created, "id"));
+	char *task = ask_format("%s/%s", tasks, reply_text(&created, "id"));
 	cr_expect_eq(count(ask("GET", tasks, user->token, NULL)), 1);
 
-	struct reply completed = ask("PATCH", text("%s/complete", task), user->token, "{\"completed\":true}");
+	struct reply completed = ask("PATCH", ask_format("%s/complete", task), user->token, "{\"completed\":true}");
 	cr_expect_eq(completed.status, 200);
 	cr_expect(cJSON_IsTrue(json_member(completed.json, "completed")));
 
@@ -177,26 +76,26 @@ static void never_meet(const struct user *owner, const struct user *other)
 	char *tasks = tasks_of(owner);
 	struct reply created = ask("POST", tasks, owner->token, "{\"title\":\"mine\"}");
 	cr_assert_eq(created.status, 201);
-	char *id = member(created, "id");
-	char *mine = text("%s/%s", tasks, id);
-	char *as_theirs = text("%s/%s", tasks_of(other), id);
+	char *id = reply_text(&created, "id");
+	char *mine = ask_format("%s/%s", tasks, id);
+	char *as_theirs = ask_format("%s/%s", tasks_of(other), id);
 
 	cr_expect_eq(ask("GET", tasks, other->token, NULL).status, 403);
 	cr_expect_eq(ask("POST", tasks, other->token, "{\"title\":\"x\"}").status, 403);
 	cr_expect_eq(ask("GET", mine, other->token, NULL).status, 403);
 	cr_expect_eq(ask("PUT", mine, other->token, "{\"title\":\"x\"}").status, 403);
-	cr_expect_eq(ask("PATCH", text("%s/complete", mine), other->token, NULL).status, 403);
+	cr_expect_eq(ask("PATCH", ask_format("%s/complete", mine), other->token, NULL).status, 403);
 	cr_expect_eq(ask("DELETE", mine, other->token, NULL).status, 403);
 
 	cr_expect_eq(count(ask("GET", tasks_of(other), other->token, NULL)), 0);
 	cr_expect_eq(ask("GET", as_theirs, other->token, NULL).status, 404);
 	cr_expect_eq(ask("PUT", as_theirs, other->token, "{\"title\":\"x\"}").status, 404);
-	cr_expect_eq(ask("PATCH", text("%s/complete", as_theirs), other->token, NULL).status, 404);
+	cr_expect_eq(ask("PATCH", ask_format("%s/complete", as_theirs), other->token, NULL).status, 404);
 	cr_expect_eq(ask("DELETE", as_theirs, other->token, NULL).status, 404);
 
 	struct reply still = ask("GET", mine, owner->token, NULL);
 	cr_expect_eq(still.status, 200);
-	cr_expect_str_eq(member(still, "title"), "mine");
+	cr_expect_str_eq(reply_text(&still, "title"), "mine");
 	cr_expect(cJSON_IsFalse(json_member(still.json, "completed")));
 }
 
@@ -210,10 +109,10 @@ static void journey(const char *server, const char *alg)
 		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
 	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
 	snprintf(alg_setting, sizeof alg_setting, "ISSUER_ALG=%s", alg);
-	up(name, (const char *const[]){server_setting, alg_setting, "ISSUER_RATE_LIMIT=off", NULL});
+	stack = stack_start(name, (const char *const[]){server_setting, alg_setting, "ISSUER_RATE_LIMIT=off", NULL});
 
-	struct user alice = sign_up("alice");
-	struct user mallory = sign_up("mallory");
+	struct user alice = user_sign_up(&stack, "alice");
+	struct user mallory = user_sign_up(&stack, "mallory");
 	cr_expect_str_eq(header_member(alice.token, "alg"), alg);
 
 	struct reply me = ask("GET", "/auth/me", alice.token, NULL);
@@ -225,7 +124,7 @@ static void journey(const char *server, const char *alg)
 
 	work_on_a_task(&alice);
 	never_meet(&alice, &mallory);
-	down();
+	stack_stop(&stack);
 }
 
 #define JOURNEY(name, server, alg)            \
@@ -295,16 +194,18 @@ static void hears_the_address_of_the_connection(void)
 	        ("X-Real-IP: 203.0.113.9\r\nX-Client-IP: 203.0.113.9\r\nCF-Connecting-IP: 203.0.113.9\r\n"
 	         "True-Client-IP: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\n"),
 	};
-	(void)sign_up("alice");
+	(void)user_sign_up(&stack, "alice");
 	for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
-		struct reply reply = reply_to(&(struct http_ask){
-		        .method = "POST",
-		        .target = "/api/auth/sign-in/email",
-		        .headers = text("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), forged[i]),
-		        .body = "{\"email\":\"alice@example.com\",\"password\":\"correct horse battery\"}",
-		});
+		const char *headers = ask_format("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), forged[i]);
+		struct reply reply = reply_to(
+		        &stack, &(struct http_ask){
+		                        .method = "POST",
+		                        .target = "/api/auth/sign-in/email",
+		                        .headers = headers,
+		                        .body = "{\"email\":\"alice@example.com\",\"password\":\"" USER_PASSWORD "\"}",
+		                });
 		cr_assert_eq(reply.status, 200, "%s: %d", forged[i], reply.status);
-		reply = ask_issuer("/get-session", member(reply, "token"), NULL);
+		reply = user_ask_issuer(&stack, "/get-session", reply_text(&reply, "token"), NULL);
 		struct view address = json_member_text(json_member(reply.json, "session"), "ipAddress");
 		cr_expect(view_equal(address, VIEW("127.0.0.1")), "%s: %.*s", forged[i], VIEW_ARGS(address));
 	}
@@ -313,34 +214,34 @@ static void hears_the_address_of_the_connection(void)
 /* A file beside the stack's logs, where Better Auth writes; empty when it is not there. */
 static struct view file_read(const char *name)
 {
-	FILE *file = fopen(text("%s/../%s", stack_value(&stack, "LOG_DIR"), name), "r");
+	FILE *file = fopen(ask_format("%s/../%s", stack_value(&stack, "LOG_DIR"), name), "r");
 	if (!file)
 		return VIEW("");
 	char *room = malloc(FILE_MAX);
 	cr_assert_not_null(room);
 	size_t len = fread(room, 1, FILE_MAX, file);
 	fclose(file);
-	char *copy = arena_string(&arena, (struct view){room, len});
+	char *copy = ask_keep((struct view){room, len});
 	free(room);
 	cr_assert_not_null(copy);
 	return view_of(copy);
 }
 
-/* As ask_issuer(), from a client that says it is at another address. */
+/* As user_ask_issuer(), from a client that says it is at another address. */
 static struct reply ask_issuer_elsewhere(const char *path, const char *session, const char *body)
 {
 	struct http http;
 	struct http_answer answer;
-	const char *token = session ? text("Authorization: Bearer %s\r\n", session) : "";
+	const char *token = session ? ask_format("Authorization: Bearer %s\r\n", session) : "";
 	cr_assert(http_open(stack_port(&stack), &http));
-	http_send(&http, view_of(text("POST /api/auth%s HTTP/1.1\r\nHost: attacker.example\r\nOrigin: %s\r\n%s"
-	                              "X-Forwarded-Host: attacker.example\r\nX-Forwarded-Proto: https\r\n"
-	                              "Forwarded: host=attacker.example;proto=https\r\nConnection: close\r\n"
-	                              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-	                              path, stack_value(&stack, "PUBLIC_URL"), token, strlen(body), body)));
+	http_send(&http, view_of(ask_format("POST /api/auth%s HTTP/1.1\r\nHost: attacker.example\r\nOrigin: %s\r\n%s"
+	                                    "X-Forwarded-Host: attacker.example\r\nX-Forwarded-Proto: https\r\n"
+	                                    "Forwarded: host=attacker.example;proto=https\r\nConnection: close\r\n"
+	                                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	                                    path, stack_value(&stack, "PUBLIC_URL"), token, strlen(body), body)));
 	enum http_result result = http_receive(&http, false, &answer);
 	cr_assert_eq(result, HTTP_OK, "%s: %s", path, http_result_text(result));
-	struct reply reply = {.status = answer.status, .json = http_json(&answer, &arena)};
+	struct reply reply = {.status = answer.status, .json = http_json(&answer, ask_arena())};
 	http_answer_destroy(&answer);
 	http_close(&http);
 	return reply;
@@ -349,31 +250,31 @@ static struct reply ask_issuer_elsewhere(const char *path, const char *session, 
 /* Neither who signs nor where a mail leads depends on what a client says of itself. */
 static void believes_no_client_where_it_is(void)
 {
-	struct reply reply = ask_issuer_elsewhere(
-	        "/sign-up/email", NULL,
-	        "{\"email\":\"bob@example.com\",\"password\":\"correct horse battery\",\"name\":\"bob\"}");
+	struct reply reply = ask_issuer_elsewhere("/sign-up/email", NULL,
+	                                          "{\"email\":\"bob@example.com\",\"password\":\"" USER_PASSWORD
+	                                          "\",\"name\":\"bob\"}");
 	cr_assert_eq(reply.status, 200, "%d", reply.status);
-	struct user bob = {.session = member(reply, "token")};
-	cr_expect_eq(ask("GET", "/auth/me", token_of(&bob), NULL).status, 200);
+	struct user bob = {.session = reply_text(&reply, "token")};
+	cr_expect_eq(ask("GET", "/auth/me", user_token(&stack, &bob), NULL).status, 200);
 	reply = ask_issuer_elsewhere("/send-verification-email", bob.session,
 	                             "{\"email\":\"bob@example.com\",\"callbackURL\":\"/\"}");
 	cr_assert_eq(reply.status, 200, "%d", reply.status);
 	struct view lines = file_read("outbox.jsonl");
 	const cJSON *mail = NULL;
-	cr_assert_eq(json_parse(&arena, view_cut(&lines, '\n'), &mail), JSON_OK);
+	cr_assert_eq(json_parse(ask_arena(), view_cut(&lines, '\n'), &mail), JSON_OK);
 	struct view link = json_member_text(mail, "url");
-	cr_expect(view_starts(link, view_of(text("%s/api/auth/", stack_value(&stack, "PUBLIC_URL")))), "%.*s",
+	cr_expect(view_starts(link, view_of(ask_format("%s/api/auth/", stack_value(&stack, "PUBLIC_URL")))), "%.*s",
 	          VIEW_ARGS(link));
 }
 
 /* One stack for all three, since starting it takes longer than they do. */
 static void proxied(const char *name, const char *server)
 {
-	up(name, (const char *const[]){server, "ISSUER_RATE_LIMIT=off", NULL});
+	stack = stack_start(name, (const char *const[]){server, "ISSUER_RATE_LIMIT=off", NULL});
 	keeps_paths_apart();
 	hears_the_address_of_the_connection();
 	believes_no_client_where_it_is();
-	down();
+	stack_stop(&stack);
 }
 
 Test(issuer, has_its_paths_and_the_truth_about_a_client_through_lighttpd)
@@ -396,10 +297,11 @@ enum { TOO_MANY = 429, WRONG_PASSWORD = 401 };
 
 static int guess_password(const char *path, const char *headers)
 {
-	return reply_to(&(struct http_ask){
+	return reply_to(&stack,
+	                &(struct http_ask){
 	                        .method = "POST",
 	                        .target = path,
-	                        .headers = text("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), headers),
+	                        .headers = ask_format("Origin: %s\r\n%s", stack_value(&stack, "BASE_URL"), headers),
 	                        .body = "{\"email\":\"alice@example.com\",\"password\":\"wrong horse battery\"}",
 	                })
 	        .status;
@@ -444,13 +346,13 @@ static void limits_guesses(const char *name, const char *server)
 	        "/api/auth/sign-in%2femail",
 	        "/api/auth/sign-in\\email",
 	};
-	up(name, (const char *const[]){server, NULL});
+	stack = stack_start(name, (const char *const[]){server, NULL});
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
 		cr_expect_eq(guess_while_limited(SIGN_IN, headers[i]), TOO_MANY, "%s", headers[i]);
 	/* A path that means nothing is as good a refusal. */
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		cr_expect_neq(guess_while_limited(paths[i], ""), WRONG_PASSWORD, "%s", paths[i]);
-	down();
+	stack_stop(&stack);
 }
 
 Test(issuer, limits_guesses_whatever_header_or_path_they_come_with_through_lighttpd)
@@ -473,12 +375,12 @@ Test(issuer, limits_guesses_whatever_header_or_path_they_come_with_through_nginx
 /* The value of the cookie of that name that the answer sets; NULL: none. */
 static char *cookie_set(struct view head, const char *name)
 {
-	struct view start = view_of(text("set-cookie: %s=", name));
+	struct view start = view_of(ask_format("set-cookie: %s=", name));
 	for (struct view rest = head; rest.len > 0;) {
 		struct view line = view_cut(&rest, '\n');
 		if (line.len > start.len && view_equal_nocase((struct view){line.ptr, start.len}, start)) {
 			struct view value = view_from(line, start.len);
-			return arena_string(&arena, view_cut(&value, ';'));
+			return ask_keep(view_cut(&value, ';'));
 		}
 	}
 	return NULL;
@@ -505,18 +407,19 @@ static size_t dots(const char *token)
 /* All are signed with the very secret that signs access tokens here, or are known to Better Auth. */
 Test(issuer, refuses_what_the_secret_signs_beside_access_tokens)
 {
-	up("issuer-secret", (const char *const[]){"ISSUER_ALG=HS256", "ISSUER_COOKIE_CACHE=1", "ISSUER_RATE_LIMIT=off",
+	stack = stack_start("issuer-secret",
+	                    (const char *const[]){"ISSUER_ALG=HS256", "ISSUER_COOKIE_CACHE=1", "ISSUER_RATE_LIMIT=off",
 	                                          "ISSUER_OUTBOX=outbox", NULL});
-	struct user alice = sign_up("alice");
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
 
-	struct reply sent = ask_issuer("/send-verification-email", alice.session,
-	                               text("{\"email\":\"%s\",\"callbackURL\":\"/\"}", alice.email));
+	struct reply sent = user_ask_issuer(&stack, "/send-verification-email", alice.session,
+	                                    ask_format("{\"email\":\"%s\",\"callbackURL\":\"/\"}", alice.email));
 	cr_assert_eq(sent.status, 200);
 	struct view lines = file_read("outbox");
 	const cJSON *mail = NULL;
-	cr_assert_eq(json_parse(&arena, view_cut(&lines, '\n'), &mail), JSON_OK);
-	char *verification = arena_string(&arena, json_member_text(mail, "token"));
+	cr_assert_eq(json_parse(ask_arena(), view_cut(&lines, '\n'), &mail), JSON_OK);
+	char *verification = ask_keep(json_member_text(mail, "token"));
 	cr_assert_eq(dots(verification), 2);
 	cr_expect_str_eq(header_member(verification, "alg"), "HS256");
 	is_refused(&alice, verification, "verification token");
@@ -528,20 +431,21 @@ Test(issuer, refuses_what_the_secret_signs_beside_access_tokens)
 
 	is_refused(&alice, alice.session, "session token");
 	is_refused(&alice, cookie_set(alice.head, "better-auth.session_token"), "signed session token");
-	down();
+	stack_stop(&stack);
 }
 
 Test(issuer, refuses_the_session_cookie_signed_with_the_published_key)
 {
-	up("issuer-cookie", (const char *const[]){"ISSUER_COOKIE_CACHE=keys", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("issuer-cookie",
+	                    (const char *const[]){"ISSUER_COOKIE_CACHE=keys", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
 	char *cached = cookie_set(alice.head, "better-auth.session_data");
 	cr_assert_not_null(cached);
 	cr_expect_str_eq(header_member(cached, "kid"), header_member(alice.token, "kid"), "it is the same key");
 	is_refused(&alice, cached, "session cookie's JWT");
 	is_refused(&alice, alice.session, "session token");
-	down();
+	stack_stop(&stack);
 }
 
 /* ---- the session cookie in the place of a token ---- */
@@ -550,27 +454,10 @@ Test(issuer, refuses_the_session_cookie_signed_with_the_published_key)
 static struct reply ask_with_cookie(const char *method, const char *target, const char *cookies, const char *origin,
                                     const char *body)
 {
-	struct buf headers = buf_make(16 * 1024);
-	BUF_LIT(&headers, "Cookie: ");
-	buf_add(&headers, view_of(cookies));
-	BUF_LIT(&headers, "\r\n");
-	if (origin) {
-		BUF_LIT(&headers, "Origin: ");
-		buf_add(&headers, view_of(origin));
-		BUF_LIT(&headers, "\r\n");
-	}
-	const char *kept = arena_string(&arena, buf_view(&headers));
-	buf_destroy(&headers);
-	return reply_to(&(struct http_ask){.method = method, .target = target, .headers = kept, .body = body});
-}
-
-static const char *cookie_of(const char *name, const char *value)
-{
-	size_t size = strlen(name) + strlen(value) + 2;
-	char *ret = arena_alloc(&arena, size);
-	cr_assert_not_null(ret);
-	snprintf(ret, size, "%s=%s", name, value);
-	return ret;
+	const char *headers = origin ? ask_format("Cookie: %s\r\nOrigin: %s\r\n", cookies, origin)
+	                             : ask_format("Cookie: %s\r\n", cookies);
+	return reply_to(&stack,
+	                &(struct http_ask){.method = method, .target = target, .headers = headers, .body = body});
 }
 
 static void work_with_cookie(const char *server, const char *public_url, const char *name)
@@ -581,16 +468,17 @@ static void work_with_cookie(const char *server, const char *public_url, const c
 	snprintf(stack_name, sizeof stack_name, "session-%.8s-%d", server, public_url != NULL);
 	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
 	snprintf(url_setting, sizeof url_setting, "BETTER_AUTH_URL=%s", public_url ? public_url : "");
-	up(stack_name,
-	   (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1", "ISSUER_RATE_LIMIT=off",
-	                         "CORS_ORIGINS=https://front.example", public_url ? url_setting : NULL, NULL});
-	const char *own = text("%s", stack_value(&stack, "PUBLIC_URL"));
-	struct user alice = sign_up("alice");
-	struct user mallory = sign_up("mallory");
+	stack = stack_start(stack_name,
+	                    (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
+	                                          "ISSUER_RATE_LIMIT=off", "CORS_ORIGINS=https://front.example",
+	                                          public_url ? url_setting : NULL, NULL});
+	const char *own = ask_format("%s", stack_value(&stack, "PUBLIC_URL"));
+	struct user alice = user_sign_up(&stack, "alice");
+	struct user mallory = user_sign_up(&stack, "mallory");
 	const char *value = cookie_set(alice.head, name);
 	cr_assert_not_null(value, "Better Auth sets no %s", name);
 	/* as a browser sends it: with whatever else it holds */
-	const char *cookies = text("theme=dark; %s", cookie_of(name, value));
+	const char *cookies = ask_format("theme=dark; %s=%s", name, value);
 
 	struct reply me = ask_with_cookie("GET", "/auth/me", cookies, NULL, NULL);
 	cr_expect_eq(me.status, 200);
@@ -608,19 +496,19 @@ static void work_with_cookie(const char *server, const char *public_url, const c
 	cr_expect_eq(count(ask_with_cookie("GET", tasks_of(&alice), cookies, NULL, NULL)), 2);
 
 	/* two of one name, in one header and in two */
-	const char *twice = text("%s; %s", cookies, cookie_of(name, value));
+	const char *twice = ask_format("%s; %s=%s", cookies, name, value);
 	cr_expect_eq(ask_with_cookie("GET", "/auth/me", twice, NULL, NULL).status, 401);
-	const char *both = text("%s\r\nCookie: %s", cookies, cookie_of(name, value));
+	const char *both = ask_format("%s\r\nCookie: %s=%s", cookies, name, value);
 	cr_expect_eq(ask_with_cookie("GET", "/auth/me", both, NULL, NULL).status, 401);
 	/* Apache puts a comma between them, which is no end of a cookie. */
-	const char *apart = text("theme=dark\r\nCookie: %s", cookie_of(name, value));
+	const char *apart = ask_format("theme=dark\r\nCookie: %s=%s", name, value);
 	cr_expect_eq(ask_with_cookie("GET", "/auth/me", apart, NULL, NULL).status,
 	             strcmp(server, "apache") == 0 ? 401 : 200);
-	cr_expect_eq(
-	        ask_with_cookie("GET", "/auth/me", cookie_of("better-auth.session_token", value), NULL, NULL).status,
-	        401);
+	cr_expect_eq(ask_with_cookie("GET", "/auth/me", ask_format("better-auth.session_token=%s", value), NULL, NULL)
+	                     .status,
+	             401);
 	is_refused(&alice, value, "session cookie's JWT");
-	down();
+	stack_stop(&stack);
 }
 
 #define SESSION_COOKIE(server)                                                                          \
@@ -644,32 +532,27 @@ static void work_with_chunks(const char *server)
 	char server_setting[32];
 	snprintf(stack_name, sizeof stack_name, "chunks-%.8s", server);
 	snprintf(server_setting, sizeof server_setting, "SERVER=%s", server);
-	up(stack_name, (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
-	                                     "ISSUER_RATE_LIMIT=off", NULL});
-	char *name = text("%0*d", LONG_NAME, 0);
-	struct reply reply = ask_issuer(
-	        "/sign-up/email", NULL,
-	        text("{\"email\":\"alice@example.com\",\"password\":\"correct horse battery\",\"name\":\"%s\"}", name));
+	stack = stack_start(stack_name, (const char *const[]){server_setting, "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
+	                                                      "ISSUER_RATE_LIMIT=off", NULL});
+	char *name = ask_format("%0*d", LONG_NAME, 0);
+	struct reply reply = user_ask_issuer(&stack, "/sign-up/email", NULL,
+	                                     ask_format("{\"email\":\"alice@example.com\",\"password\":\"" USER_PASSWORD
+	                                                "\",\"name\":\"%s\"}",
+	                                                name));
 	cr_assert_eq(reply.status, 200);
 	cr_assert_null(cookie_set(reply.head, "better-auth.session_data"), "it is not long enough to be cut");
 	const char *first = cookie_set(reply.head, "better-auth.session_data.0");
 	const char *second = cookie_set(reply.head, "better-auth.session_data.1");
 	cr_assert(first && second);
-	first = cookie_of("better-auth.session_data.0", first);
-	second = cookie_of("better-auth.session_data.1", second);
-	struct buf cookies = buf_make(16 * 1024);
-	buf_add(&cookies, view_of(first));
-	BUF_LIT(&cookies, "; ");
-	buf_add(&cookies, view_of(second));
-	const char *kept = arena_string(&arena, buf_view(&cookies));
-	buf_destroy(&cookies);
-	struct reply me = ask_with_cookie("GET", "/auth/me", kept, NULL, NULL);
+	first = ask_format("better-auth.session_data.0=%s", first);
+	second = ask_format("better-auth.session_data.1=%s", second);
+	struct reply me = ask_with_cookie("GET", "/auth/me", ask_format("%s; %s", first, second), NULL, NULL);
 	cr_expect_eq(me.status, 200);
 	struct view own_name = json_member_text(json_member(me.json, "user"), "name");
 	cr_expect(view_equal(own_name, view_of(name)));
 	cr_expect_eq(ask_with_cookie("GET", "/auth/me", first, NULL, NULL).status, 401);
 	cr_expect_eq(ask_with_cookie("GET", "/auth/me", second, NULL, NULL).status, 401);
-	down();
+	stack_stop(&stack);
 }
 
 Test(issuer, takes_a_session_cookie_in_chunks_through_lighttpd)
@@ -696,7 +579,7 @@ static const cJSON *ask_http2(const struct http2_field *fields, size_t count, co
 	const cJSON *json = NULL;
 	enum http_result result = http2_ask(stack_port(&stack), fields, count, view_of(body), &content);
 	cr_assert_neq(result, HTTP_SILENT);
-	if (result != HTTP_OK || json_parse(&arena, buf_view(&content), &json) != JSON_OK)
+	if (result != HTTP_OK || json_parse(ask_arena(), buf_view(&content), &json) != JSON_OK)
 		json = NULL;
 	buf_destroy(&content);
 	return json;
@@ -713,7 +596,7 @@ static const cJSON *ask_program(const char *method, const char *path, const stru
 	        {VIEW(":path"), view_of(path)},
 	        FIELD(":authority", "localhost"),
 	        FIELD("content-type", "application/json"),
-	        {VIEW("content-length"), view_of(text("%zu", body ? strlen(body) : 0))},
+	        {VIEW("content-length"), view_of(ask_format("%zu", body ? strlen(body) : 0))},
 	};
 	size_t usual = body ? 6 : 4;
 	cr_assert_leq(usual + count, FIELDS_MAX);
@@ -739,10 +622,10 @@ static void expect_code(const cJSON *answer, const char *code, const char *what)
 
 Test(issuer, takes_credentials_by_http_2_as_by_http_1)
 {
-	up("issuer-http2", (const char *const[]){"SERVER=lighttpd", "ISSUER_COOKIE_CACHE=1", "AUTH_COOKIE=1",
-	                                         "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
-	const struct http2_field token = {VIEW("authorization"), view_of(text("Bearer %s", alice.token))};
+	stack = stack_start("issuer-http2", (const char *const[]){"SERVER=lighttpd", "ISSUER_COOKIE_CACHE=1",
+	                                                          "AUTH_COOKIE=1", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
+	const struct http2_field token = {VIEW("authorization"), view_of(ask_format("Bearer %s", alice.token))};
 	expect_me(ASK_PROGRAM("GET", "/auth/me", NULL, token), &alice, "a token");
 	expect_code(ASK_PROGRAM("GET", "/auth/me", NULL, token, token), "two_credentials", "two tokens");
 	expect_code(ASK_PROGRAM("GET", "/auth/me", NULL, FIELD("authorization_", "x"), FIELD("origin", "null")),
@@ -751,7 +634,8 @@ Test(issuer, takes_credentials_by_http_2_as_by_http_1)
 	cr_expect(view_equal(json_member_text(made, "title"), VIEW("Buy milk")));
 
 	/* Browsers send one field for each cookie (RFC 9113 §8.2.3). */
-	const char *value = cookie_of("better-auth.session_data", cookie_set(alice.head, "better-auth.session_data"));
+	const char *value =
+	        ask_format("better-auth.session_data=%s", cookie_set(alice.head, "better-auth.session_data"));
 	const struct http2_field cookie = {VIEW("cookie"), view_of(value)};
 	const struct http2_field other = FIELD("cookie", "theme=dark");
 	const struct http2_field own = {VIEW("origin"), view_of(stack_value(&stack, "PUBLIC_URL"))};
@@ -765,7 +649,7 @@ Test(issuer, takes_credentials_by_http_2_as_by_http_1)
 	made = ASK_PROGRAM("POST", tasks_of(&alice), task, cookie, own);
 	cr_expect(view_equal(json_member_text(made, "title"), VIEW("Buy bread")));
 	cr_expect_eq(count(ask("GET", tasks_of(&alice), alice.token, NULL)), 2);
-	down();
+	stack_stop(&stack);
 }
 
 /* How many requests for paths that begin so Better Auth has seen. */
@@ -838,8 +722,8 @@ Test(issuer, hears_of_no_http_2_request_that_is_malformed)
 	static const struct http2_field blank[] = {METHOD, SCHEME, FIELD(":path", "/api/auth/blank HTTP/1.1"),
 	                                           AUTHORITY};
 	static const struct http2_field good[] = {METHOD, SCHEME, FIELD(":path", "/api/auth/good"), AUTHORITY};
-	up("issuer-http2bad",
-	   (const char *const[]){"SERVER=lighttpd", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests", NULL});
+	stack = stack_start("issuer-http2bad", (const char *const[]){"SERVER=lighttpd", "ISSUER_RATE_LIMIT=off",
+	                                                             "ISSUER_REQUEST_LOG=requests", NULL});
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t count = 0;
 		while (count < FIELDS_MAX && !view_is_absent(cases[i].fields[count].name))
@@ -854,7 +738,7 @@ Test(issuer, hears_of_no_http_2_request_that_is_malformed)
 	cr_expect_eq(requests_for("/api/auth/blank%20HTTP/1.1"), 1);
 	cr_expect_eq(requests_for("/api/auth/good"), 1);
 	cr_expect_eq(requests_for("/api/auth/smuggled"), 0);
-	down();
+	stack_stop(&stack);
 }
 
 /* ---- keys that change ---- */
@@ -875,7 +759,7 @@ static char *expect_rotation_to_be_followed(const struct user *user)
 	int64_t deadline = clock_monotonic() + PATIENCE * CLOCK_SECOND;
 	char *fresh = old;
 	while (strcmp(header_member(fresh, "kid"), old_kid) == 0 && clock_monotonic() < deadline)
-		fresh = token_of(user);
+		fresh = user_token(&stack, user);
 	cr_assert_str_neq(header_member(fresh, "kid"), old_kid, "no new key in time");
 
 	int status = 0;
@@ -888,46 +772,47 @@ static char *expect_rotation_to_be_followed(const struct user *user)
 
 Test(issuer, follows_a_rotation_and_still_knows_the_old_key)
 {
-	up("issuer-turns", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "JWKS_COOLDOWN=1",
-	                                         "JWKS_REFRESH=86400", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("issuer-turns", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off",
+	                                                          "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	expect_rotation_to_be_followed(&alice);
-	down();
+	stack_stop(&stack);
 }
 
 /* From the sign-up on, what verifies comes from Better Auth's table: it is never asked by HTTP. */
 Test(issuer, follows_a_rotation_in_the_table_with_no_request_at_all)
 {
-	up("issuer-table",
-	   (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
-	                         "JWKS_TABLE=1", "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("issuer-table", (const char *const[]){"ISSUER_ROTATION=2", "ISSUER_RATE_LIMIT=off",
+	                                                          "ISSUER_REQUEST_LOG=requests", "JWKS_TABLE=1",
+	                                                          "JWKS_COOLDOWN=1", "JWKS_REFRESH=86400", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	char *fresh = expect_rotation_to_be_followed(&alice);
 	cr_expect_eq(count(ask("GET", tasks_of(&alice), fresh, NULL)), 0);
 	cr_expect_eq(key_set_requests(), 0);
-	down();
+	stack_stop(&stack);
 }
 
 Test(issuer, answers_a_storm_of_unknown_keys_with_at_most_one_fetch)
 {
 	enum { STORM = 200 };
-	up("issuer-storm", (const char *const[]){"ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
-	                                         "JWKS_COOLDOWN=3600", "JWKS_REFRESH=86400", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("issuer-storm",
+	                    (const char *const[]){"ISSUER_RATE_LIMIT=off", "ISSUER_REQUEST_LOG=requests",
+	                                          "JWKS_COOLDOWN=3600", "JWKS_REFRESH=86400", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
 	const char *rest = strchr(alice.token, '.');
 	size_t before = key_set_requests();
 	cr_assert_gt(before, 0);
 
 	for (int i = 0; i < STORM; i++) {
-		char *header = text("{\"alg\":\"EdDSA\",\"kid\":\"unknown-%d\"}", i);
+		char *header = ask_format("{\"alg\":\"EdDSA\",\"kid\":\"unknown-%d\"}", i);
 		char encoded[128];
 		size_t len = base64url_encode((const unsigned char *)header, strlen(header), encoded);
-		char *token = text("%.*s%s", (int)len, encoded, rest);
+		char *token = ask_format("%.*s%s", (int)len, encoded, rest);
 		const char *target = i % 2 == 0 ? "/auth/me" : tasks_of(&alice);
 		cr_expect_eq(ask("GET", target, token, NULL).status, 401);
 	}
 	cr_expect_leq(key_set_requests() - before, 1, "%zu fetches", key_set_requests() - before);
 	cr_expect_eq(ask("GET", "/auth/me", alice.token, NULL).status, 200);
-	down();
+	stack_stop(&stack);
 }

@@ -2,119 +2,41 @@
  * real Better Auth, which erases the tasks first. */
 #include <criterion/criterion.h>
 #include <libpq-fe.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include "support/http.h"
-#include "support/stack.h"
+#include "support/ask.h"
+#include "support/user.h"
 
-TestSuite(user_data, .timeout = 240);
-
-enum { ARENA_MAX = 4 * 1024 * 1024, TEXT_MAX = 4096 };
-
-#define PASSWORD "correct horse battery"
+TestSuite(user_data, .fini = ask_end, .timeout = 240);
 
 static struct stack stack;
-static struct arena arena;
-
-static void up(const char *name, const char *const settings[])
-{
-	cr_assert(arena_init(&arena, ARENA_MAX));
-	stack = stack_make(name, settings);
-	cr_assert(stack_up(&stack), "the stack does not start:\n%s", stack.said.ptr);
-}
-
-static void down(void)
-{
-	cr_expect(stack_down(&stack), "the stack does not stop:\n%s", stack.said.ptr);
-	stack_destroy(&stack);
-	arena_destroy(&arena);
-}
-
-__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
-{
-	char *ret = arena_alloc(&arena, TEXT_MAX);
-	va_list arguments;
-	cr_assert_not_null(ret);
-	va_start(arguments, format);
-	int len = vsnprintf(ret, TEXT_MAX, format, arguments);
-	va_end(arguments);
-	cr_assert(len >= 0 && len < TEXT_MAX);
-	return ret;
-}
-
-struct reply {
-	int status;
-	const cJSON *json; /* NULL: none */
-	struct view disposition;
-	size_t len;
-};
 
 static struct reply ask(const char *method, const char *target, const char *token, const char *body,
                         const char *headers)
 {
-	const struct http_ask ask = {method, target, token, body, headers};
-	struct http_answer answer;
-	enum http_result result = http_ask(stack_port(&stack), &ask, &answer);
-	cr_assert_eq(result, HTTP_OK, "%s %s: %s", method, target, http_result_text(result));
-	struct view disposition = http_header(&answer, VIEW("Content-Disposition"), 0);
-	struct reply reply = {
-	        .status = answer.status,
-	        .json = answer.body.len > 0 ? http_json(&answer, &arena) : NULL,
-	        .disposition = view_is_absent(disposition) ? ABSENT : view_of(arena_string(&arena, disposition)),
-	        .len = answer.body.len,
-	};
-	http_answer_destroy(&answer);
-	return reply;
-}
-
-static struct reply ask_issuer(const char *path, const char *session, const char *body)
-{
-	return ask(body ? "POST" : "GET", text("/api/auth%s", path), session, body,
-	           text("Origin: %s\r\n", stack_value(&stack, "BASE_URL")));
-}
-
-struct user {
-	char *email;
-	char *id;
-	char *session;
-	char *token;
-};
-
-static struct user sign_up(const char *name)
-{
-	struct user user = {.email = text("%s@example.com", name)};
-	struct reply reply =
-	        ask_issuer("/sign-up/email", NULL,
-	                   text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"%s\"}", user.email, name));
-	cr_assert_eq(reply.status, 200);
-	user.id = arena_string(&arena, json_member_text(json_member(reply.json, "user"), "id"));
-	user.session = arena_string(&arena, json_member_text(reply.json, "token"));
-	reply = ask_issuer("/token", user.session, NULL);
-	cr_assert_eq(reply.status, 200);
-	user.token = arena_string(&arena, json_member_text(reply.json, "token"));
-	return user;
+	return reply_to(&stack, &(struct http_ask){method, target, token, body, headers});
 }
 
 static int sign_in(const struct user *user)
 {
-	return ask_issuer("/sign-in/email", NULL, text("{\"email\":\"%s\",\"password\":\"" PASSWORD "\"}", user->email))
+	return user_ask_issuer(&stack, "/sign-in/email", NULL,
+	                       ask_format("{\"email\":\"%s\",\"password\":\"" USER_PASSWORD "\"}", user->email))
 	        .status;
 }
 
 static struct reply delete_account(const struct user *user)
 {
-	return ask_issuer("/delete-user", user->session, "{\"password\":\"" PASSWORD "\"}");
+	return user_ask_issuer(&stack, "/delete-user", user->session, "{\"password\":\"" USER_PASSWORD "\"}");
 }
 
 static int create(const struct user *user)
 {
-	return ask("POST", text("/api/%s/tasks", user->id), user->token, "{\"title\":\"Buy milk\"}", "").status;
+	return ask("POST", ask_format("/api/%s/tasks", user->id), user->token, "{\"title\":\"Buy milk\"}", "").status;
 }
 
 static struct reply export(const struct user *user, const char *method, const char *headers)
 {
-	return ask(method, text("/api/%s/export", user->id), user->token, NULL, headers);
+	return ask(method, ask_format("/api/%s/export", user->id), user->token, NULL, headers);
 }
 
 /* Runs SQL; the first value, "" for none. */
@@ -124,7 +46,7 @@ static char *sql(const char *role_url, const char *query)
 	PGresult *result = PQexec(conn, query);
 	ExecStatusType status = PQresultStatus(result);
 	cr_assert(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", query, PQerrorMessage(conn));
-	char *value = text("%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+	char *value = ask_format("%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
 	PQclear(result);
 	PQfinish(conn);
 	return value;
@@ -132,8 +54,8 @@ static char *sql(const char *role_url, const char *query)
 
 static void expect_tasks(const struct user *user, const char *count)
 {
-	char *found =
-	        sql("SUPERUSER_DATABASE_URL", text("SELECT count(*) FROM todo.task WHERE user_id = '%s'", user->id));
+	char *found = sql("SUPERUSER_DATABASE_URL",
+	                  ask_format("SELECT count(*) FROM todo.task WHERE user_id = '%s'", user->id));
 	cr_expect_str_eq(found, count, "%s", user->email);
 }
 
@@ -145,39 +67,41 @@ static void journey(const char *server)
 	char setting[32];
 	snprintf(name, sizeof name, "data-%s", server);
 	snprintf(setting, sizeof setting, "SERVER=%s", server);
-	up(name, (const char *const[]){setting, "JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
-	struct user mallory = sign_up("mallory");
+	stack = stack_start(name, (const char *const[]){setting, "JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
+	struct user mallory = user_sign_up(&stack, "mallory");
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(create(&alice), 201);
 	cr_assert_eq(create(&mallory), 201);
 
 	struct reply all = export(&alice, "GET", "");
 	cr_expect_eq(all.status, 200);
-	cr_expect(view_starts(all.disposition, VIEW("attachment;")));
+	cr_expect(view_starts(reply_header(&all, VIEW("Content-Disposition")), VIEW("attachment;")));
 	cr_expect_eq(cJSON_GetArraySize(json_member(all.json, "tasks")), 3);
 	cr_expect(view_equal(json_member_text(all.json, "user_id"), view_of(alice.id)));
 	struct reply head = export(&alice, "HEAD", "");
 	cr_expect_eq(head.status, 200);
 	cr_expect_eq(head.len, 0);
-	cr_expect_eq(ask("GET", text("/api/%s/export", alice.id), mallory.token, NULL, "").status, 403);
-	cr_expect_eq(ask("GET", text("/api/%s/export", alice.id), NULL, NULL, "").status, 401);
+	cr_expect_eq(ask("GET", ask_format("/api/%s/export", alice.id), mallory.token, NULL, "").status, 403);
+	cr_expect_eq(ask("GET", ask_format("/api/%s/export", alice.id), NULL, NULL, "").status, 401);
 
-	char *account = text("/api/%s", alice.id);
-	cr_expect_eq(ask("DELETE", account, mallory.token, NULL, text("X-Confirm-Erase: %s\r\n", alice.id)).status,
-	             403);
+	char *account = ask_format("/api/%s", alice.id);
+	cr_expect_eq(
+	        ask("DELETE", account, mallory.token, NULL, ask_format("X-Confirm-Erase: %s\r\n", alice.id)).status,
+	        403);
 	cr_expect_eq(ask("DELETE", account, alice.token, NULL, "").status, 428);
 	expect_tasks(&alice, "3");
-	cr_expect_eq(ask("DELETE", account, alice.token, NULL, text("X-Confirm-Erase: %s\r\n", alice.id)).status, 204);
+	cr_expect_eq(ask("DELETE", account, alice.token, NULL, ask_format("X-Confirm-Erase: %s\r\n", alice.id)).status,
+	             204);
 	expect_tasks(&alice, "0");
 	cr_expect_eq(create(&alice), 401, "another tab brings the data back");
 	expect_tasks(&mallory, "1");
 
 	/* /api/auth/ is Better Auth's, and no user is called that. */
-	cr_expect_eq(ask_issuer("/ok", NULL, NULL).status, 200);
+	cr_expect_eq(user_ask_issuer(&stack, "/ok", NULL, NULL).status, 200);
 	cr_expect_eq(ask("DELETE", "/api/auth", alice.token, NULL, "X-Confirm-Erase: auth\r\n").status, 404);
 	cr_expect_eq(ask("GET", "/api/auth/export", alice.token, NULL, "").status, 404);
-	down();
+	stack_stop(&stack);
 }
 
 Test(user_data, is_exported_and_erased_through_lighttpd)
@@ -199,9 +123,9 @@ Test(user_data, is_exported_and_erased_by_a_process_a_request)
 
 Test(user_data, goes_before_the_account_does)
 {
-	up("data-delete", (const char *const[]){"JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
-	struct user mallory = sign_up("mallory");
+	stack = stack_start("data-delete", (const char *const[]){"JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
+	struct user mallory = user_sign_up(&stack, "mallory");
 	cr_assert_eq(create(&alice), 201);
 	cr_assert_eq(create(&mallory), 201);
 	struct reply deleted = delete_account(&alice);
@@ -212,24 +136,24 @@ Test(user_data, goes_before_the_account_does)
 	cr_expect_eq(sign_in(&alice), 401);
 	cr_expect_eq(create(&alice), 401, "an old token outlives its account");
 	cr_expect_eq(sign_in(&mallory), 200);
-	down();
+	stack_stop(&stack);
 }
 
 Test(user_data, goes_with_an_account_under_the_shared_secret_too)
 {
-	up("data-secret", (const char *const[]){"ISSUER_ALG=HS256", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("data-secret", (const char *const[]){"ISSUER_ALG=HS256", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(create(&alice), 201);
 	cr_expect_eq(delete_account(&alice).status, 200);
 	expect_tasks(&alice, "0");
 	cr_expect_eq(sign_in(&alice), 401);
-	down();
+	stack_stop(&stack);
 }
 
 Test(user_data, that_cannot_be_erased_keeps_its_account)
 {
-	up("data-stays", (const char *const[]){"JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("data-stays", (const char *const[]){"JWT_REVOCATION=1", "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(create(&alice), 201);
 	sql("OWNER_DATABASE_URL", "REVOKE EXECUTE ON FUNCTION todo.erase(text, timestamptz) FROM todo_app");
 	struct reply refused = delete_account(&alice);
@@ -241,42 +165,43 @@ Test(user_data, that_cannot_be_erased_keeps_its_account)
 	cr_expect_eq(delete_account(&alice).status, 200);
 	cr_expect_eq(sign_in(&alice), 401);
 	expect_tasks(&alice, "0");
-	down();
+	stack_stop(&stack);
 }
 
 Test(user_data, whose_place_does_not_answer_keeps_its_account)
 {
 	/* Nobody listens on port 1. */
-	up("data-nowhere", (const char *const[]){"ISSUER_ERASE_URL=http://127.0.0.1:1", "ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
+	stack = stack_start("data-nowhere", (const char *const[]){"ISSUER_ERASE_URL=http://127.0.0.1:1",
+	                                                          "ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
 	cr_assert_eq(create(&alice), 201);
 	cr_expect_eq(delete_account(&alice).status, 503);
 	cr_expect_eq(sign_in(&alice), 200);
 	expect_tasks(&alice, "1");
-	down();
+	stack_stop(&stack);
 }
 
 /* ---- one database ---- */
 
 static bool run_script(const char *script)
 {
-	char *file = text("sql/optional/better_auth_user/%s.sql", script);
-	char *url = text("%s", stack_value(&stack, "SUPERUSER_DATABASE_URL"));
+	char *file = ask_format("sql/optional/better_auth_user/%s.sql", script);
+	char *url = ask_format("%s", stack_value(&stack, "SUPERUSER_DATABASE_URL"));
 	return stack_run(&stack, (const char *const[]){"psql", "-X", "-q", "-f", file, url, NULL}) == 0;
 }
 
 Test(user_data, goes_with_the_user_by_a_foreign_key_to_the_real_table)
 {
-	up("data-key", (const char *const[]){"ISSUER_RATE_LIMIT=off", NULL});
-	struct user alice = sign_up("alice");
-	struct user mallory = sign_up("mallory");
+	stack = stack_start("data-key", (const char *const[]){"ISSUER_RATE_LIMIT=off", NULL});
+	struct user alice = user_sign_up(&stack, "alice");
+	struct user mallory = user_sign_up(&stack, "mallory");
 	cr_assert_eq(create(&alice), 201);
 	cr_expect(run_script("deploy"), "%s", stack.said.ptr);
 	cr_expect(run_script("verify"), "%s", stack.said.ptr);
 	cr_expect_eq(create(&alice), 201);
 	cr_expect_eq(create(&mallory), 201);
 	/* By the administrator's hand, past the hook. */
-	sql("ISSUER_DATABASE_URL", text("DELETE FROM \"user\" WHERE id = '%s'", mallory.id));
+	sql("ISSUER_DATABASE_URL", ask_format("DELETE FROM \"user\" WHERE id = '%s'", mallory.id));
 	expect_tasks(&mallory, "0");
 	cr_expect_eq(create(&mallory), 401);
 	expect_tasks(&alice, "2");
@@ -284,5 +209,5 @@ Test(user_data, goes_with_the_user_by_a_foreign_key_to_the_real_table)
 	expect_tasks(&alice, "0");
 	cr_expect_eq(create(&alice), 401, "there is no user any more, revocation or not");
 	cr_expect(run_script("revert"), "%s", stack.said.ptr);
-	down();
+	stack_stop(&stack);
 }

@@ -1,6 +1,7 @@
 /* Starts and stops stacks through bin/stack, and reads what they say of themselves. */
 #include "support/stack.h"
 
+#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -247,6 +248,19 @@ void stack_destroy(struct stack *stack)
 		(void)!stack_down(stack);
 	buf_destroy(&stack->values);
 	buf_destroy(&stack->said);
+}
+
+struct stack stack_start(const char *name, const char *const settings[])
+{
+	struct stack stack = stack_make(name, settings);
+	cr_assert(stack_up(&stack), "the stack does not start:\n%s", stack.said.ptr);
+	return stack;
+}
+
+void stack_stop(struct stack *stack)
+{
+	cr_expect(stack_down(stack), "the stack does not stop:\n%s", stack->said.ptr);
+	stack_destroy(stack);
 }
 
 const char *stack_value(const struct stack *stack, const char *name)

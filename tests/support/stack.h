@@ -35,6 +35,11 @@ CHECKED bool stack_down(struct stack *stack);
 /* Stops it if it runs, and frees what this object holds. */
 void stack_destroy(struct stack *stack);
 
+/* What a test does: makes a stack that runs, and stops and destroys it. The test fails when it does not start, and
+ * fails and goes on when it does not stop. */
+struct stack stack_start(const char *name, const char *const settings[]);
+void stack_stop(struct stack *stack);
+
 /* Runs a command with the stack's settings, such as {"make", "up", NULL}, to
  * its end. Returns its exit status, or -1; `said` holds what it printed. */
 int stack_run(struct stack *stack, const char *const command[]);
