@@ -314,11 +314,12 @@ bool keyring_ready(struct keyring *keyring, int64_t now)
 	return keyring->secrets_verify_bearers || keyset_is_usable(&keyring->keys);
 }
 
-static bool is_disputed(const struct keyring *keyring, const struct key *key)
+/* By its kid, which a disputed key has: of a key that came twice the second is not in the set. */
+static bool is_disputed(const struct keyring *keyring, struct view kid)
 {
 	for (size_t i = 0; i < keyring->keys.count; i++)
-		if (keyring->keys.entries[i].key == key)
-			return keyring->keys.entries[i].disputed;
+		if (keyring->keys.entries[i].disputed && view_equal(key_kid(keyring->keys.entries[i].key), kid))
+			return true;
 	return false;
 }
 
@@ -353,7 +354,7 @@ size_t keyring_list(struct keyring *keyring, int64_t now, struct keyring_key *ou
 			        .setting = source->type->setting,
 			        .kid = key_kid(jwks->keys[k]),
 			        .alg = key_alg(jwks->keys[k]),
-			        .is_disputed = is_disputed(keyring, jwks->keys[k]),
+			        .is_disputed = is_disputed(keyring, key_kid(jwks->keys[k])),
 			        .until = INT64_MAX,
 			};
 	}

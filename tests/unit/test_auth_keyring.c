@@ -1099,3 +1099,57 @@ Test(keyring, lists_its_keys_as_far_as_they_may_be_told)
 	for (size_t i = 0; i < COUNT(issuers); i++)
 		issuer_free(issuers[i]);
 }
+
+Test(keyring, lists_a_disputed_key_that_came_twice_as_disputed_both_times)
+{
+	struct issuer *issuers[] = {issuer_new(ALG_ES256, "k1"), issuer_new(ALG_ES256, "k1"), NULL,
+	                            issuer_new(ALG_EDDSA, NULL)};
+	struct config config = standard();
+	struct keyring *keyring;
+	struct keyring_key keys[8];
+
+	issuers[2] = issuers[0];
+	config.jwks_file = write_jwks(issuers, COUNT(issuers));
+	keyring = open_with(&config);
+	cr_assert_eq(keyring_list(keyring, NOW, keys, COUNT(keys)), 4);
+	for (size_t i = 0; i < 4; i++)
+		cr_expect_eq(keys[i].is_disputed, i < 3, "key %zu", i);
+	(void)write_jwks(issuers, 1);
+	cr_assert_eq(keyring_list(keyring, NOW + 2 * CLOCK_SECOND, keys, COUNT(keys)), 1);
+	cr_expect_not(keys[0].is_disputed, "the other is gone");
+	keyring_close(keyring);
+	issuer_free(issuers[0]);
+	issuer_free(issuers[1]);
+	issuer_free(issuers[3]);
+}
+
+static bool table_update_with_a_flood_of_notes(struct source *source, int64_t now, enum source_need need,
+                                               struct buf *notes)
+{
+	(void)source;
+	(void)now;
+	(void)need;
+	for (size_t i = 0; i < 1000; i++)
+		BUF_LIT(notes, "JWKS_TABLE is told of for the thousandth time, and nobody reads it all\n");
+	return false;
+}
+
+Test(keyring, says_that_there_are_more_notes_than_it_keeps)
+{
+	static const struct source_type type = {table_update_with_a_flood_of_notes, table_keys, table_close};
+	bool is_closed = false;
+	struct table table = {.source = {&type}, .is_closed = &is_closed};
+	struct keyring_parts parts = {.state_dir = -1, .extra = &table.source};
+	struct config config = standard();
+	struct keyring *keyring = NULL;
+	struct buf notes = buf_make(1024);
+
+	cr_assert(keyring_open(&config, &parts, &keyring, &error), "%.*s", VIEW_ARGS(buf_view(&error)));
+	keyring_take_notes(keyring, &notes);
+	cr_expect(view_equal(buf_view(&notes), VIEW("key sets: too many notes\n")));
+	buf_reset(&notes, 0);
+	keyring_take_notes(keyring, &notes);
+	cr_expect_eq(notes.len, 0, "it is told once");
+	keyring_close(keyring);
+	buf_destroy(&notes);
+}
