@@ -39,7 +39,7 @@ struct line {
 
 void log_open(const char *program, enum log_format format, enum log_level lowest)
 {
-	log_program = view_of(program);
+	log_program = strlen(program) <= LOG_PROGRAM_MAX ? view_of(program) : VIEW("");
 	log_form = format;
 	log_lowest = lowest;
 	log_lines_lost = log_untold = 0;
@@ -167,11 +167,8 @@ static void line_add_head(struct line *line, enum log_level level, bool json)
 	        json ? view_of(log_pid) : LEVELS[level],
 	        json ? VIEW(",") : VIEW(": "),
 	};
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		/* The program's name is ours and short; were it not, the line is cut. */
-		if (!line_add(line, parts[i], LOG_LINE_MAX / 2))
-			return;
-	}
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		line_add(line, parts[i], 0);
 }
 
 /* `before` stands before the line. */

@@ -18,12 +18,12 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
  * LOG_JSON:  {"time":"2026-…Z","level":"error","program":"tasks","pid":4711,"message":"…"} */
 enum log_format { LOG_PLAIN, LOG_JSON };
 
-enum { LOG_LINE_MAX = 4096 };
+enum { LOG_LINE_MAX = 4096, LOG_PROGRAM_MAX = 255 };
 
 /* Sets the program's name, the form and the lowest level that is written, for
  * this process; a child that is forked calls it again, or its lines bear its
- * parent's pid. `program` must live as long as the process. Without it: no name,
- * no pid, LOG_PLAIN, LOG_LEVEL_INFO. */
+ * parent's pid. `program` must live as long as the process; one over LOG_PROGRAM_MAX
+ * bytes is left out. Without the call: no name, no pid, LOG_PLAIN, LOG_LEVEL_INFO. */
 void log_open(const char *program, enum log_format format, enum log_level lowest);
 
 /* Writes one line. One that can't be written is lost, also where whoever reads the

@@ -92,6 +92,28 @@ Test(log, writes_a_json_line)
 	arena_destroy(&arena);
 }
 
+Test(log, leaves_out_a_program_name_that_is_too_long)
+{
+	static const size_t lengths[] = {LOG_PROGRAM_MAX, LOG_PROGRAM_MAX + 1, LOG_LINE_MAX / 2 - 80, LOG_LINE_MAX};
+	char name[LOG_LINE_MAX + 1];
+	char line[ROOM];
+
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		struct arena arena;
+		const cJSON *tree = NULL;
+
+		memset(name, 'n', lengths[i]);
+		name[lengths[i]] = '\0';
+		cr_assert(arena_init(&arena, 65536));
+		log_open(name, LOG_JSON, LOG_LEVEL_INFO);
+		size_t len = capture(LOG_LEVEL_INFO, VIEW("text"), line);
+		cr_assert_eq(json_parse(&arena, (struct view){line, len}, &tree), JSON_OK, "%zu", lengths[i]);
+		cr_expect_eq(json_member_text(tree, "program").len, i == 0 ? LOG_PROGRAM_MAX : 0, "%zu", lengths[i]);
+		cr_expect(view_equal(json_member_text(tree, "message"), VIEW("text")), "%zu", lengths[i]);
+		arena_destroy(&arena);
+	}
+}
+
 Test(log, escapes_what_could_forge_a_line)
 {
 	static const struct {
