@@ -3,12 +3,15 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/leaks.h"
@@ -87,20 +90,130 @@ Test(base_spool, keeps_memory_small)
 	cr_expect_leq(spool.pending.capacity, 256 * 1024);
 }
 
-Test(base_spool, has_a_file_without_a_name_that_only_its_user_reads)
+static void expect_hidden(int fd)
 {
 	struct stat stat;
-	SPOOL spool = open_spool();
-	cr_assert_eq(fstat(spool.fd, &stat), 0);
+	cr_assert_eq(fstat(fd, &stat), 0);
 	cr_expect_eq(stat.st_nlink, 0);
 	cr_expect_eq(stat.st_mode & 0777, 0600);
-	cr_expect_eq(fcntl(spool.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	cr_expect_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	DIR *entries = fdopendir(dup(dir));
+	rewinddir(entries);
 	unsigned count = 0;
 	while (readdir(entries))
 		count++;
 	closedir(entries);
 	cr_expect_eq(count, 2, "more than . and .. is in the folder");
+}
+
+Test(base_spool, has_a_file_without_a_name_that_only_its_user_reads)
+{
+	SPOOL spool = open_spool();
+	expect_hidden(spool.fd);
+}
+
+/* What a file system says that makes no file without a name, or none with one; 0: it makes one. */
+static int unnamed_fault, named_fault;
+
+int openat(int at, const char *path, int flags, ...)
+{
+	bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+	bool named = (flags & O_CREAT) != 0;
+	va_list more;
+	va_start(more, flags);
+	mode_t mode = unnamed || named ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	int fault = unnamed ? unnamed_fault : named ? named_fault : 0;
+	if (fault != 0) {
+		errno = fault;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, at, path, flags, mode);
+}
+
+Test(base_spool, takes_the_name_away_where_every_file_has_one)
+{
+	static const int faults[] = {EOPNOTSUPP, EISDIR, EINVAL};
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		unnamed_fault = faults[i];
+		SPOOL spool = open_spool();
+		expect_hidden(spool.fd);
+		append_lines(&spool, 0, 3);
+		cr_assert_eq(spool_finish(&spool), SPOOL_OK);
+		expect_lines(spool.fd, 0, 3, 0);
+	}
+}
+
+Test(base_spool, gives_no_name_to_a_file_that_fails_for_another_reason)
+{
+	struct spool spool = spool_none();
+	unnamed_fault = EACCES;
+	cr_expect_eq(spool_open(dir, &spool), SPOOL_FAILED);
+	unnamed_fault = ENOSPC;
+	cr_expect_eq(spool_open(dir, &spool), SPOOL_FULL);
+}
+
+Test(base_spool, says_that_there_is_no_room_for_a_file_with_a_name)
+{
+	struct spool spool = spool_none();
+	unnamed_fault = EOPNOTSUPP;
+	named_fault = ENOSPC;
+	cr_expect_eq(spool_open(dir, &spool), SPOOL_FULL);
+}
+
+static bool chance_fails;
+
+ssize_t getrandom(void *out, size_t len, unsigned flags)
+{
+	if (chance_fails) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return syscall(SYS_getrandom, out, len, flags);
+}
+
+Test(base_spool, makes_no_file_whose_name_could_be_guessed)
+{
+	struct spool spool = spool_none();
+	unnamed_fault = EOPNOTSUPP;
+	chance_fails = true;
+	cr_expect_eq(spool_open(dir, &spool), SPOOL_FAILED);
+}
+
+static int unlink_fault;
+
+int unlinkat(int at, const char *path, int flags)
+{
+	if (unlink_fault != 0) {
+		errno = unlink_fault;
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, at, path, flags);
+}
+
+/* The lowest number that is free. */
+static int next_fd(void)
+{
+	int fd = dup(dir);
+	close(fd);
+	return fd;
+}
+
+Test(base_spool, keeps_no_file_whose_name_stays)
+{
+	struct spool spool = spool_none();
+	int free_fd = next_fd();
+	unnamed_fault = EOPNOTSUPP;
+	unlink_fault = EACCES;
+	cr_expect_eq(spool_open(dir, &spool), SPOOL_FAILED);
+	cr_expect_eq(next_fd(), free_fd, "it is still open");
+	unlink_fault = 0;
+	DIR *entries = fdopendir(dup(dir));
+	rewinddir(entries);
+	for (struct dirent *entry; (entry = readdir(entries));)
+		if (strncmp(entry->d_name, "spool.", 6) == 0)
+			cr_expect_eq(unlinkat(dir, entry->d_name, 0), 0);
+	closedir(entries);
 }
 
 Test(base_spool, forgets_what_is_cut_off)
