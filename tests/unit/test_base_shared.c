@@ -450,6 +450,26 @@ Test(shared, survives_cuts_garbage_removal_and_kills_under_load)
 	munmap((void *)stop, 4096);
 }
 
+Test(shared, closing_one_leaves_the_others_guarded_and_the_last_takes_the_guard_away)
+{
+	struct shared a, b, c;
+	struct sigaction before, now;
+
+	sigaction(SIGBUS, NULL, &before);
+	open_one(&a);
+	open_one(&b);
+	open_one(&c);
+	shared_close(&b);
+	int fd = open_file();
+	cr_assert_eq(ftruncate(fd, 0), 0);
+	close(fd);
+	atomic_fetch_add(number(&a, SIZE / 8 - 1), 1);
+	shared_close(&c);
+	shared_close(&a);
+	sigaction(SIGBUS, NULL, &now);
+	cr_expect(now.sa_sigaction == before.sa_sigaction);
+}
+
 #ifndef __SANITIZE_ADDRESS__
 Test(shared, a_fault_elsewhere_is_as_deadly_as_ever, .signal = SIGBUS)
 {
