@@ -116,6 +116,9 @@ static void serve(struct auth_server_state *state, struct peer *peer)
 	case AUTH_SERVER_OK:
 		answer(peer, "200 OK", "", state->body, state->body_len, state->body_len);
 		break;
+	case AUTH_SERVER_ACCEPTED:
+		answer(peer, "202 Accepted", "", state->body, state->body_len, state->body_len);
+		break;
 	case AUTH_SERVER_REDIRECT:
 		if (strstr(state->request, "/elsewhere"))
 			answer(peer, "200 OK", "", state->body, state->body_len, state->body_len);

@@ -9,6 +9,7 @@
 
 enum auth_server_manner {
 	AUTH_SERVER_OK,        /* 200 and the body */
+	AUTH_SERVER_ACCEPTED,  /* 202 and the body */
 	AUTH_SERVER_REDIRECT,  /* 302 to /elsewhere, where the body is */
 	AUTH_SERVER_ERROR,     /* 500 and the body */
 	AUTH_SERVER_NOT_FOUND, /* 404 and the body */

@@ -220,6 +220,7 @@ struct bad_answer {
 };
 
 static const struct bad_answer bad_answers[] = {
+        {AUTH_SERVER_ACCEPTED, NULL, "the answer is not a 200\n"},
         {AUTH_SERVER_REDIRECT, NULL, "not a 200 but a redirect, which is not followed"},
         {AUTH_SERVER_ERROR, NULL, "not a 200 but a 5xx"},
         {AUTH_SERVER_NOT_FOUND, NULL, "not a 200 but a 4xx"},

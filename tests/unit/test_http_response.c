@@ -99,6 +99,8 @@ Test(http_response, names_every_status_that_can_be_answered)
 		response.status = outcome_row(outcome)->status;
 		cr_expect_null(strstr(written(), "Unknown"), "%d", response.status);
 	}
+	response.status = 299;
+	cr_expect(strstr(written(), "Status: 299 Unknown\r\n") == head.ptr);
 }
 
 Test(http_response, writes_headers_in_the_order_they_were_added)
