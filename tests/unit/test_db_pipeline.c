@@ -81,3 +81,13 @@ Test(pipeline, says_that_nothing_was_synced_when_nothing_could_be_sent)
 	cr_expect_not(fault.synced);
 	cr_expect_null(result);
 }
+
+Test(pipeline, does_not_send_more_values_than_a_step_has_room_for)
+{
+	const struct view values[8 * STEP_VALUES_MAX] = {0};
+	const struct step step = {.sql = "SELECT 1", .values = values, .count = 8 * STEP_VALUES_MAX};
+	struct pipeline_fault fault = {.synced = true};
+	PGresult *result;
+	cr_expect_eq(pipeline_run(NULL, &step, 1, in_a_minute(), &result, &fault), PIPELINE_LOST);
+	cr_expect_not(fault.synced);
+}
