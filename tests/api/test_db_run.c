@@ -314,6 +314,15 @@ Test(db, an_idle_connection_is_stale_as_soon_as_the_server_has_said_good_bye)
 	relay_stop(relay);
 }
 
+Test(db, ready_connects_where_nothing_is_connected_and_has_nothing_to_say_of_that)
+{
+	struct db *db = database_make("db_ready_first");
+	cr_expect_eq(db_ready(db), OUTCOME_OK);
+	cr_expect_eq(db_counts(db).connections, 1);
+	cr_expect_not(database_noted(db, "database: "));
+	db_close(db);
+}
+
 Test(db, a_connection_that_breaks_in_the_check_of_ready_is_replaced)
 {
 	struct relay *relay;
@@ -460,6 +469,7 @@ Test(db, a_slow_read_is_ended_by_the_server)
 	PQclear(PQexec(blocker, "ROLLBACK"));
 	cr_expect_eq(read_tasks(db), OUTCOME_OK);
 	cr_expect_eq(db_counts(db).connections, 1);
+	cr_expect_eq(db_counts(db).timeouts, 1);
 	PQfinish(blocker);
 	db_close(db);
 }
