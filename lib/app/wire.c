@@ -65,8 +65,6 @@ static bool wait_for(const struct wire *wire, short events, int64_t *left, const
 static bool fill(struct wire *wire, const struct wire_stop *stop)
 {
 	ssize_t got = -1;
-	wire->in_at = 0;
-	wire->in_len = 0;
 	/* Nor does it matter what it speaks of: answers to its questions are at its expense. */
 	if (wire->received > 0)
 		wire->receiving -= clock_monotonic() - wire->received;
@@ -81,6 +79,7 @@ static bool fill(struct wire *wire, const struct wire_stop *stop)
 	if (got <= 0)
 		return false;
 	wire->received = clock_monotonic();
+	wire->in_at = 0;
 	wire->in_len = (size_t)got;
 	if (wire->in_wipe < wire->in_len)
 		wire->in_wipe = wire->in_len;

@@ -782,10 +782,23 @@ Test(wire, gives_up_on_a_peer_that_never_stops_asking)
 
 static volatile sig_atomic_t stopped;
 
+/* The peer hears of it as well. */
 static void on_signal(int signal)
 {
 	(void)signal;
 	stopped = 1;
+	(void)!write(here, "", 1);
+}
+
+/* Signals are heard in a wait alone. */
+static void hear_signals(sigset_t *ret_open)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t blocked;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigaction(SIGUSR1, &action, NULL);
+	sigprocmask(SIG_BLOCK, &blocked, ret_open);
 }
 
 static void signal_us(void)
@@ -794,15 +807,32 @@ static void signal_us(void)
 	pause();
 }
 
+static void signal_us_and_send(void)
+{
+	char heard;
+	kill(getppid(), SIGUSR1);
+	if (read(there, &heard, 1) == 1)
+		send_slowly();
+}
+
+/* Not each is there to stop us. */
+Test(wire, a_signal_alone_ends_no_wait)
+{
+	static const volatile sig_atomic_t never;
+	sigset_t open;
+	hear_signals(&open);
+	const struct wire_stop stop = {&open, &never};
+	request("a body");
+	in_a_process(signal_us_and_send);
+	cr_assert(wire_begin(&wire, here, 1000 * CLOCK_SECOND, &stop));
+	cr_expect(stopped);
+	expect_body("a body");
+}
+
 Test(wire, a_stop_signal_ends_the_wait_for_a_head)
 {
-	struct sigaction action = {.sa_handler = on_signal};
-	sigset_t blocked;
 	sigset_t open;
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGUSR1);
-	sigaction(SIGUSR1, &action, NULL);
-	sigprocmask(SIG_BLOCK, &blocked, &open);
+	hear_signals(&open);
 	const struct wire_stop stop = {&open, &stopped};
 	head();
 	cr_assert_eq(write(there, sent.ptr, sent.len - 1), (ssize_t)sent.len - 1);
@@ -822,6 +852,7 @@ Test(wire, a_stop_signal_lets_a_head_that_is_coming_come)
 	in_a_process(send_slowly);
 	cr_assert(wire_begin(&wire, here, 1000 * CLOCK_SECOND, &stop));
 	expect_body("a body");
+	cr_expect_gt(wire.receiving, WIRE_STOP_TIME, "a body has all its time");
 }
 
 /* ---- secrets ---- */
