@@ -247,6 +247,24 @@ Test(process, plain_cgi_reads_a_body_of_unknown_length_to_its_end)
 	auth_folder_remove(&folder);
 }
 
+/* A folder can be opened, and nothing can be read from it. */
+Test(process, plain_cgi_takes_no_body_that_can_not_be_read_for_one)
+{
+	struct auth_folder folder = auth_folder_make();
+	const char *const ask[] = {"REQUEST_METHOD=POST",
+	                           "REQUEST_URI=" LIST,
+	                           "CONTENT_TYPE=application/json",
+	                           "CONTENT_LENGTH=9",
+	                           "DATABASE_URL=postgres:///none?host=/nowhere",
+	                           ask_format("HTTP_AUTHORIZATION=Bearer %s", api_token("anna")),
+	                           NULL};
+	struct responder *tasks = start_with(&folder, "tasks", "</", ask);
+	cr_expect_eq(responder_wait(tasks), 0);
+	struct view said = responder_log(tasks);
+	cr_expect_not_null(memmem(said.ptr, said.len, "body_incomplete", 15), "%.*s", VIEW_ARGS(said));
+	auth_folder_remove(&folder);
+}
+
 /* As many values as a body has room for. */
 static char *filled(const char *start, const char *value, const char *end)
 {

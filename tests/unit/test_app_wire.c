@@ -651,6 +651,23 @@ Test(wire, a_peer_answers_for_its_own_time_alone)
 	expect_body("a body");
 }
 
+/* It may always be there before we look. */
+Test(wire, taking_a_body_takes_the_peers_time)
+{
+	head();
+	cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+	cr_assert(begins());
+	buf_reset(&sent, BYTES_MAX);
+	record(FASTCGI_STDIN, VIEW("x"));
+	for (int i = 0; i < 1000; i++) {
+		char piece;
+		size_t len;
+		cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+		cr_assert(wire_read(&wire, &piece, 1, &len) && len == 1);
+	}
+	cr_expect_lt(wire.receiving, PATIENT);
+}
+
 static void send_for_ever(void)
 {
 	for (;;)
@@ -708,6 +725,13 @@ Test(wire, gives_up_on_a_body_that_stops_or_never_ends)
 	cr_assert(wire_begin(&wire, here, BRIEF, NULL));
 	cr_expect(body_breaks(), "it never came");
 	wire_end(&wire);
+	size_t whole = sent.len;
+	record(FASTCGI_STDIN, VIEW("half a body"));
+	cr_assert_eq(write(there, sent.ptr, sent.len - 5), (ssize_t)sent.len - 5);
+	cr_assert(wire_begin(&wire, here, BRIEF, NULL));
+	cr_expect(body_breaks(), "half of it came");
+	wire_end(&wire);
+	sent.len = whole;
 	cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
 	sent.len = 0;
 	record(FASTCGI_STDIN, VIEW("more and more"));
