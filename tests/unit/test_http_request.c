@@ -283,6 +283,8 @@ Test(http_request, lives_within_its_arena)
 	buffers_set(&client, "REQUEST_URI", "/api/u1234567890123456789/tasks");
 	cr_expect_not(request_read(&transport, &small, VIEW(""), &request));
 	cr_expect_eq(request.segment_count, 77, "a failed call left its result alone");
+	buffers_set(&client, "REQUEST_URI", "/");
+	cr_expect_not(request_read(&transport, &small, VIEW("/~u1234567890123456789"), &request), "the base path");
 	arena_destroy(&small);
 }
 
