@@ -227,6 +227,40 @@ Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody
 	              0);
 }
 
+/* Only some members of a row go on, without which such a key could look good. */
+Test(jwks_table, takes_no_key_that_is_private_or_not_there_to_verify)
+{
+	static const char *const members[] = {"\"d\":\"AAAA\"", "\"key_ops\":[\"sign\"]"};
+	const char *database = database_with_table();
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		struct issuer *issuer = issuer_new(ALG_EDDSA, ask_format("bad-%zu", i));
+		issuers[issuer_count++] = issuer;
+		insert_row(database, ask_format("bad-%zu", i), ask_format("{%s,%s", members[i], stored_jwk(issuer) + 1),
+		           "'EdDSA'", "NULL");
+	}
+	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
+	struct responder *tasks = start("tasks", database, ALONE);
+	cr_expect_eq(list_with(tasks, api_token_by(good)), 200);
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		cr_expect_eq(list_with(tasks, api_token_by(issuers[i])), 401, "%s", members[i]);
+}
+
+/* A row may take a megabyte, however many there are. */
+Test(jwks_table, reads_rows_that_together_are_large)
+{
+	const char *database = database_with_table();
+	const struct issuer *large = add_key(database, ALG_EDDSA, "large", "'EdDSA'", "NULL");
+	postgres_run(
+	        "better_auth", database,
+	        "UPDATE jwks SET \"publicKey\" = '{\"pad\":\"' || repeat('x', 50000) || '\",' ||"
+	        " substr(\"publicKey\", 2);"
+	        "INSERT INTO jwks SELECT 'large-' || n, \"publicKey\", \"privateKey\", \"createdAt\", NULL, alg, crv"
+	        " FROM jwks, generate_series(1, 40) AS n");
+	struct responder *tasks = start("tasks", database, ALONE);
+	cr_expect_eq(list_with(tasks, api_token_by(large)), 200);
+	cr_expect_not(responder_has_logged(tasks, "skipped"));
+}
+
 /* ---- how often ---- */
 
 Test(jwks_table, is_read_once_per_cooldown_whatever_kids_are_sent)
