@@ -72,7 +72,7 @@ static void add(int version, int type, int request, struct view content, size_t 
 
 static void begin(int request, int role)
 {
-	const char body[] = {0, (char)role, 0, 0, 0, 0, 0, 0};
+	const char body[] = {(char)(role >> 8), (char)role, 0, 0, 0, 0, 0, 0};
 	add(1, FASTCGI_BEGIN, request, (struct view){body, sizeof body}, 0);
 }
 
@@ -262,6 +262,20 @@ Test(wire, knows_long_names_and_values)
 	expect_parameter(name, value);
 	free(name);
 	free(value);
+}
+
+Test(wire, knows_the_longest_short_value_and_a_last_one_without_anything)
+{
+	char value[128] = {0};
+	memset(value, 'v', sizeof value - 1);
+	begin(1, RESPONDER);
+	parameter("A", value);
+	parameter("", "");
+	record(FASTCGI_PARAMS, VIEW(""));
+	deliver();
+	cr_assert(begins());
+	expect_parameter("A", value);
+	expect_parameter("", "");
 }
 
 Test(wire, takes_the_first_of_two_parameters_of_one_name)
@@ -491,12 +505,14 @@ Test(wire, management_records_may_stand_anywhere_and_change_nothing)
 
 Test(wire, refuses_a_long_management_record)
 {
-	char *much = calloc(1, 1025);
-	add(1, 77, 0, (struct view){much, 1025}, 0);
+	/* records within, were it not taken */
+	char much[1025] = "\1\4\0\2\0\0\1\0p";
+	for (size_t at = 9; at < sizeof much; at += WIRE_HEADER)
+		memcpy(much + at, "\1\4\0\2\0\0\0", WIRE_HEADER);
+	add(1, 77, 0, (struct view){much, sizeof much}, 0);
 	request("");
 	deliver();
 	cr_expect_not(begins());
-	free(much);
 }
 
 /* FastCGI Specification 1.0 §5.5 */
@@ -525,7 +541,7 @@ Test(wire, takes_one_request_and_says_so_to_others)
  * responder as one is answered. */
 Test(wire, answers_who_asks_for_another_role_that_this_is_an_error)
 {
-	static const int roles[] = {0, RESPONDER, AUTHORIZER, 3, 200};
+	static const int roles[] = {0, RESPONDER, AUTHORIZER, 3, 200, 0x0101, 0x0102};
 	for (enum wire_role mine = WIRE_RESPONDER; mine <= WIRE_AUTHORIZER; mine++) {
 		wire.role = mine;
 		for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
@@ -611,6 +627,23 @@ Test(wire, a_small_answer_is_one_piece)
 	expect_silence();
 	wire_finish(&wire);
 	cr_expect_eq(recv(there, got, sizeof got, 0), 8 + 17 + 7 + 8 + 16);
+}
+
+Test(wire, an_answer_that_fills_its_last_record_ends_once)
+{
+	enum { RECORD = WIRE_HEADER + WIRE_RECORD_MAX };
+	char *bytes = calloc(1, RECORD);
+	request("");
+	deliver();
+	cr_assert(begins());
+	cr_assert(wire_write(&wire, (struct view){bytes, WIRE_RECORD_MAX}));
+	cr_assert_eq(recv(there, bytes, RECORD, MSG_WAITALL), RECORD);
+	free(bytes);
+	expect_silence();
+	wire_finish(&wire);
+	expect_record(BYTES("\1\6\0\1\0\0\0\0"));
+	expect_record(BYTES("\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"));
+	expect_silence();
 }
 
 Test(wire, does_not_end_in_order_what_has_no_answer)
