@@ -363,6 +363,19 @@ Test(db, a_read_that_breaks_is_tried_again)
 	db_close(db);
 }
 
+Test(db, an_answer_that_is_none_ends_the_connection)
+{
+	struct relay *relay;
+	struct db *db = make_through("db_garbled", 20, &relay);
+	cr_assert_eq(read_tasks(db), OUTCOME_OK);
+	atomic_store(&relay->order, RELAY_GARBLE_ANSWERS_ONCE);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_counts(db).connections, 2);
+	cr_expect(database_noted(db, "the connection broke in LIST_CREATED_DESC\n"));
+	db_close(db);
+	relay_stop(relay);
+}
+
 Test(db, a_read_that_breaks_twice_is_given_up)
 {
 	struct relay *relay;

@@ -10,13 +10,14 @@
 
 enum relay_order {
 	RELAY_PASS,
-	RELAY_SWALLOW_REQUESTS, /* the server never sees what is sent */
-	RELAY_SWALLOW_ANSWERS,  /* the server works, nothing comes back */
-	RELAY_CUT_REQUESTS,     /* the connection breaks before the server sees what is sent */
-	RELAY_CUT_ANSWERS,      /* the server works, the connection breaks before its answer arrives */
-	RELAY_CUT_ANSWERS_ONCE, /* the same once, then RELAY_PASS */
-	RELAY_HIDE_ENDS,        /* a connection that the server ends stays open for the client */
-	RELAY_REFUSE,           /* whoever comes is sent away, and who is here is cut off */
+	RELAY_SWALLOW_REQUESTS,    /* the server never sees what is sent */
+	RELAY_SWALLOW_ANSWERS,     /* the server works, nothing comes back */
+	RELAY_CUT_REQUESTS,        /* the connection breaks before the server sees what is sent */
+	RELAY_CUT_ANSWERS,         /* the server works, the connection breaks before its answer arrives */
+	RELAY_CUT_ANSWERS_ONCE,    /* the same once, then RELAY_PASS */
+	RELAY_GARBLE_ANSWERS_ONCE, /* what comes back is no answer, once, then RELAY_PASS */
+	RELAY_HIDE_ENDS,           /* a connection that the server ends stays open for the client */
+	RELAY_REFUSE,              /* whoever comes is sent away, and who is here is cut off */
 };
 
 struct relay {
