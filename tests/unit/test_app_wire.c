@@ -309,6 +309,37 @@ Test(wire, finds_the_first_parameter_of_a_name_among_more_than_are_indexed)
 	expect_parameter("N192", NULL);
 }
 
+Test(wire, refuses_half_a_pair_behind_those_that_are_indexed)
+{
+	begin(1, RESPONDER);
+	for (int i = 0; i < WIRE_INDEX; i++)
+		parameter("A", "a");
+	record(FASTCGI_PARAMS, VIEW("\1"));
+	record(FASTCGI_PARAMS, VIEW(""));
+	deliver();
+	cr_expect_not(begins());
+}
+
+/* The second value looks like the second name where that one was. */
+Test(wire, finds_no_parameter_of_the_request_before)
+{
+	begin(1, RESPONDER);
+	parameter("A", "a");
+	parameter("B", "b");
+	record(FASTCGI_PARAMS, VIEW(""));
+	cr_assert_eq(write(there, sent.ptr, sent.len), (ssize_t)sent.len);
+	cr_assert(begins());
+	expect_parameter("B", "b");
+	wire_end(&wire);
+	buf_reset(&sent, BYTES_MAX);
+	begin(1, RESPONDER);
+	parameter("A", "aaaB");
+	record(FASTCGI_PARAMS, VIEW(""));
+	deliver();
+	cr_assert(begins());
+	expect_parameter("B", NULL);
+}
+
 /* ---- what is no request ---- */
 
 #define BEGIN "\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"
