@@ -38,8 +38,8 @@ static int64_t age(int64_t then, int64_t now)
 	return then < now ? now - then : 0;
 }
 
-/* Of a set from the future nobody knows how old it is: the clock was set back. It is due, and its age counts from here.
- */
+/* Of a set from the future nobody knows how old it is: the clock was set back. It is
+ * due, and its age counts from here. */
 static int64_t known_since(const struct source_shared *source, int64_t fetched_at, int64_t now)
 {
 	return fetched_at > now + SLACK ? now - source->options.refresh : fetched_at;
