@@ -353,8 +353,8 @@ void app_serve(struct app *app, const struct app_program *program, const struct 
 	/* One budget for all that this request waits for, so that the client has an
 	 * answer of ours before its web server gives up. */
 	app->deadline = x.started + app->config.database_timeout * CLOCK_SECOND;
-	machine_refresh(app->machine);
-	reload(app);
+	machine_refresh(app->machine, x.started);
+	reload(app, x.started);
 	parts_set_deadline(&app->parts, app->deadline);
 
 	enum outcome outcome = OUTCOME_INTERNAL;

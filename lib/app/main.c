@@ -8,6 +8,7 @@
 #include "app/reload.h"
 #include "app/workers.h"
 #include "auth/fetch.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/seal.h"
 
@@ -26,7 +27,7 @@ static int refuse(const struct buf *error)
 static void refresh_parent(void *context)
 {
 	struct app *app = context;
-	reload(app);
+	reload(app, clock_monotonic());
 	if (app->parts.db)
 		db_disconnect(app->parts.db);
 }
@@ -46,7 +47,7 @@ static void tell_end(void *context, pid_t pid, int status)
 		buf_add_u64(&line, (uint64_t)WEXITSTATUS(status));
 	}
 	BUF_LIT(&line, "; another takes its place");
-	machine_refresh(app->machine);
+	machine_refresh(app->machine, clock_monotonic());
 	metrics_add(machine_metrics(app->machine), COUNTER_WORKERS_ENDED, 1);
 	log_line(LOG_LEVEL_ERROR, buf_view(&line));
 }

@@ -104,9 +104,8 @@ static void tell(struct app *app, bool good, bool replaced, struct view error)
 		buf_add(&app->refusal, error);
 }
 
-void reload(struct app *app)
+void reload(struct app *app, int64_t now)
 {
-	int64_t now = clock_monotonic();
 	struct watch files = {0};
 	BUF error = buf_make(RELOAD_REFUSAL_MAX);
 	bool replaced = false;

@@ -71,14 +71,14 @@ static bool fill(struct wire *wire, const struct wire_stop *stop)
 	while (got < 0 && wire->receiving > 0) {
 		int64_t began = clock_monotonic();
 		got = recv(wire->fd, wire->in, sizeof wire->in, MSG_DONTWAIT);
+		wire->received = clock_monotonic();
 		/* One who never stops speaking holds us as one who never speaks. */
-		wire->receiving -= clock_monotonic() - began;
+		wire->receiving -= wire->received - began;
 		if (got < 0 && errno != EINTR && (errno != EAGAIN || !wait_for(wire, POLLIN, &wire->receiving, stop)))
 			return false;
 	}
 	if (got <= 0)
 		return false;
-	wire->received = clock_monotonic();
 	wire->in_at = 0;
 	wire->in_len = (size_t)got;
 	if (wire->in_wipe < wire->in_len)

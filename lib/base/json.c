@@ -369,8 +369,12 @@ enum json_error json_parse(struct arena *arena, struct view text, const cJSON **
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {
-	/* The one without CaseSensitive would take "Sub" for "sub". */
-	return cJSON_GetObjectItemCaseSensitive(object, name);
+	/* cJSON_GetObjectItemCaseSensitive(), but that it compares every name to its end: most differ in their first byte. */
+	const cJSON *member = cJSON_IsObject(object) ? object->child : NULL;
+
+	while (member && (*member->string != *name || strcmp(member->string, name) != 0))
+		member = member->next;
+	return member;
 }
 
 struct view json_text(const cJSON *node)

@@ -2,10 +2,8 @@
 #include "http/client.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 
 enum { IPV4_BYTES = 4, IPV6_BYTES = 16, SUBSCRIBER_BYTES = 8 };
-enum { IPV4_PREFIX = 24, IPV6_PREFIX = 48 };
 
 struct client client_read(struct view text)
 {
@@ -42,12 +40,13 @@ struct view client_text(const struct client *client, enum client_detail detail, 
 	if (client->count == 0)
 		return ABSENT;
 	bool is_ipv4 = client->count == IPV4_BYTES;
+	bool is_full = detail == CLIENT_FULL;
+	size_t told = is_full ? client->count : is_ipv4 ? 24 / 8 : 48 / 8;
+	struct view suffix = is_full ? VIEW("") : is_ipv4 ? VIEW("/24") : VIEW("/48");
 	unsigned char bytes[IPV6_BYTES] = {0};
-	char text[INET6_ADDRSTRLEN];
-	int prefix = is_ipv4 ? IPV4_PREFIX : IPV6_PREFIX;
-	memcpy(bytes, client->bytes, detail == CLIENT_FULL ? client->count : (size_t)prefix / 8);
-	(void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, text, sizeof text);
-	int len = detail == CLIENT_FULL ? snprintf(ret, CLIENT_TEXT_MAX, "%s", text)
-	                                : snprintf(ret, CLIENT_TEXT_MAX, "%s/%d", text, prefix);
-	return (struct view){ret, (size_t)len};
+	memcpy(bytes, client->bytes, told);
+	(void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, ret, INET6_ADDRSTRLEN);
+	size_t len = strlen(ret);
+	memcpy(ret + len, suffix.ptr, suffix.len + 1);
+	return (struct view){ret, len + suffix.len};
 }

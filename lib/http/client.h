@@ -24,7 +24,7 @@ enum client_detail { CLIENT_FULL, CLIENT_PREFIX };
 enum { CLIENT_TEXT_MAX = 64 };
 
 /* The address as text (RFC 5952), or with CLIENT_PREFIX its /24 or /48:
- * "192.0.2.0/24". ABSENT: not known. The view points into `ret`. */
+ * "192.0.2.0/24". ABSENT: not known. The view points into `ret`, and has a NUL behind it. */
 struct view client_text(const struct client *client, enum client_detail detail, char ret[CLIENT_TEXT_MAX]);
 
 #endif

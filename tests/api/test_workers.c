@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,27 @@ static void expect_alive(struct responder *responder)
 {
 	struct ask ask = {.target = "/health"};
 	cr_expect_eq(responder_ask(responder, &ask)->status, 200);
+}
+
+/* ---- whose turn it is ---- */
+
+static int policy_of_a_worker(void)
+{
+	struct responder *health = start("health", "WORKERS=0");
+	expect_alive(health);
+	return sched_getscheduler(responder_pid(health));
+}
+
+Test(workers, a_worker_does_not_push_the_web_server_aside)
+{
+	cr_expect_eq(policy_of_a_worker(), SCHED_BATCH);
+}
+
+Test(workers, a_worker_keeps_the_policy_that_somebody_chose_for_it)
+{
+	const struct sched_param none = {0};
+	cr_assert_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+	cr_expect_eq(policy_of_a_worker(), SCHED_IDLE);
 }
 
 /* ---- requests in hand ---- */
