@@ -413,17 +413,21 @@ Test(workers, a_program_is_replaced_by_hup_without_losing_a_request)
 	copy_file(responder_program("auth"), file);
 	struct responder *responder =
 	        responder_start_file(file, api_settings((const char *const[]){"WORKERS=3", NULL}));
-	pid_t parent = responder_pid(responder);
+	struct crew crew = {responder, 3, 0};
+	pid_t old[3];
+	until(is_complete, &crew, "the crew is complete");
+	responder_workers(responder, old, 3);
 	int first = hold(responder);
 	int second = hold(responder);
 	copy_file(responder_program("health"), file);
-	kill(parent, SIGHUP);
+	kill(responder_pid(responder), SIGHUP);
 	until(is_the_other_program, responder, "the new program answers");
 	/* the old one's requests are still in hand, and are finished by it */
 	expect_answer(first);
 	expect_answer(second);
-	struct crew crew = {responder, 3, 0};
-	until(is_complete, &crew, "the old workers are gone, the new ones there");
+	for (size_t i = 0; i < 3; i++)
+		until(has_ended, &old[i], "the old worker is gone");
+	until(is_complete, &crew, "the new ones are there");
 	expect_alive(responder);
 	cr_expect_eq(responder_stop(responder), 0);
 	unlink(file);
