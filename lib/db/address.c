@@ -214,31 +214,35 @@ static bool settle(struct address *address, const struct config *config, const c
 	return has_good_words(address, setting, error);
 }
 
-bool address_make(const struct config *config, struct address *ret, struct buf *error)
+bool address_make_from(const struct config *config, struct view setting, struct view value, struct address *ret,
+                       struct buf *error)
 {
-	bool own = config->todo_database_url.len > 0;
-	struct view setting = own ? VIEW("TODO_DATABASE_URL") : VIEW("DATABASE_URL");
-	struct view value = own ? config->todo_database_url : config->database_url;
-	if (value.len == 0) {
-		BUF_LIT(error, "DATABASE_URL: not set, nor is TODO_DATABASE_URL");
-		return false;
-	}
-	char *url = strndup(value.ptr, value.len);
-	if (!url) {
-		BUF_LIT(error, "DATABASE_URL: no memory");
-		return false;
-	}
 	struct address address = {0};
 	size_t before = error->len;
-	bool done = settle(&address, config, url, setting, error);
-	explicit_bzero(url, value.len);
-	free(url);
+	char *url = strndup(value.ptr, value.len);
+	bool done = url && settle(&address, config, url, setting, error);
+	if (url) {
+		explicit_bzero(url, value.len);
+		free(url);
+	}
 	if (!done) {
 		address_destroy(&address);
-		if (error->len == before)
-			BUF_LIT(error, "DATABASE_URL: no memory");
+		if (error->len == before) {
+			buf_add(error, setting);
+			BUF_LIT(error, ": no memory");
+		}
 		return false;
 	}
 	*ret = address;
 	return true;
+}
+
+bool address_make(const struct config *config, struct address *ret, struct buf *error)
+{
+	if (config->todo_database_url.len > 0)
+		return address_make_from(config, VIEW("TODO_DATABASE_URL"), config->todo_database_url, ret, error);
+	if (config->database_url.len > 0)
+		return address_make_from(config, VIEW("DATABASE_URL"), config->database_url, ret, error);
+	BUF_LIT(error, "DATABASE_URL: not set, nor is TODO_DATABASE_URL");
+	return false;
 }

@@ -27,6 +27,10 @@ struct address {
  * `error` holds one line that names the setting, never its value. */
 CHECKED bool address_make(const struct config *config, struct address *ret, struct buf *error);
 
+/* The same for `value`, which is not empty, of the setting of that name. */
+CHECKED bool address_make_from(const struct config *config, struct view setting, struct view value, struct address *ret,
+                               struct buf *error);
+
 /* Wipes and frees the values. */
 void address_destroy(struct address *address);
 

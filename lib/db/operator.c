@@ -84,9 +84,7 @@ bool operator_revoke(const struct config *config, struct view owner_url, const c
                      struct buf *error)
 {
 	ADDRESS address = {0};
-	struct config owner = *config;
-	owner.todo_database_url = owner_url;
-	if (!address_make(&owner, &address, error))
+	if (!address_make_from(config, VIEW("OWNER_DATABASE_URL"), owner_url, &address, error))
 		return false;
 	CONNECTION conn = connect(&address);
 	if (PQstatus(conn) != CONNECTION_OK)

@@ -27,7 +27,7 @@ struct operator_facts {
 CHECKED bool operator_read_facts(const struct config *config, struct operator_facts *ret, struct buf *error);
 
 /* Makes the user's tokens of until now worthless, by the schema's owner, whose
- * address `owner_url` is; appends the instant to *ret as RFC 3339. On failure
+ * address `owner_url` (of OWNER_DATABASE_URL, not empty) is; appends the instant to *ret as RFC 3339. On failure
  * `error` holds one line, without password. */
 CHECKED bool operator_revoke(const struct config *config, struct view owner_url, const char *user, struct buf *ret,
                              struct buf *error);

@@ -420,7 +420,7 @@ Test(operator, revoke_takes_the_owner_and_is_seen_by_programs)
 	said = run(ask_format("OWNER_DATABASE_URL='%s'", url), "revoke anna");
 	cr_expect_eq(said.status, 1, "the programs' own role may not: %s", said.text);
 	said = run("OWNER_DATABASE_URL='postgresql://%zz@/'", "revoke anna");
-	expect_said(&said, 1, "DATABASE_URL: not a connection string that libpq can read\n");
+	expect_said(&said, 1, "todoctl revoke: OWNER_DATABASE_URL: not a connection string that libpq can read\n");
 	cr_expect_eq(responder_ask(tasks, &ask)->status, 200);
 	said = run(ask_format("OWNER_DATABASE_URL='%s' JWT_REVOCATION=1", owner), "revoke anna");
 	expect_said(&said, 0, "tokens of that user issued up to 20");
