@@ -30,7 +30,7 @@ static void add_member(struct buf *out, const char *name, struct view value)
 {
 	if (value.len == 0)
 		return;
-	if (out->len > 0 && out->ptr[out->len - 1] != '{')
+	if (out->ptr[out->len - 1] != '{')
 		buf_add_char(out, ',');
 	buf_add_json(out, view_of(name));
 	buf_add_char(out, ':');
@@ -83,7 +83,8 @@ static const char *write_set(const struct source_table *source, const struct db_
 	if (!arena_init(&arena, ROW_MEMORY))
 		return "no memory";
 	BUF_LIT(out, "{\"keys\":[");
-	for (size_t row = 0; row < db_rows(rows); row++) {
+	/* Without memory for the first byte there is no last one to look at. */
+	for (size_t row = 0; row < db_rows(rows) && buf_ok(out); row++) {
 		const char *why = add_row(&arena, rows, row, source->shared.options.rsa_alg, out);
 
 		if (why)
