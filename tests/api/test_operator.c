@@ -70,6 +70,7 @@ Test(operator, check_finds_nothing_wrong_where_nothing_is)
 	cr_expect_eq(said.status, 0, "%s", said.text);
 	for (size_t i = 0; i < COUNT(subjects); i++)
 		expect_said(&said, 0, ask_format("ok    %s", subjects[i]));
+	expect_said(&said, 0, ask_format("PostgreSQL %s at ", account_value(database, "SHOW server_version")));
 	cr_expect(!strstr(said.text, "BAD"), "%s", said.text);
 	cr_expect(!strstr(said.text, API_SECRET), "a secret in\n%s", said.text);
 }
@@ -131,6 +132,14 @@ Test(operator, check_says_which_schema_there_is)
 		struct said said = run("", "check");
 		expect_said(&said, 1, cases[i].part);
 	}
+}
+
+/* A provider may keep the server's statistics to itself. */
+Test(operator, check_says_what_the_database_does_not_let_it_read)
+{
+	postgres_run("postgres", database, "REVOKE SELECT ON pg_catalog.pg_stat_database FROM PUBLIC");
+	struct said said = run("", "check");
+	expect_said(&said, 1, "BAD   database: ERROR:  permission denied for view pg_stat_database\n");
 }
 
 /* The one thing that no line of a log can tell. */
@@ -477,7 +486,12 @@ Test(operator, doctor_counts_no_more_connections_than_the_role_may_have)
 	            "ok    connections: 3 processes hold one each, and the database lets operator_few have 3;");
 	said = run(more, "doctor --processes 4 http://127.0.0.1:1/");
 	expect_said(&said, 1, "BAD   connections: 4 processes hold a connection each");
+	postgres_role("operator_many", "IN ROLE todo_app CONNECTION LIMIT 100000");
+	char *many = postgres_url("operator_many", database);
+	said = run(ask_format("DATABASE_URL='%s'", many), "doctor --processes 99999 http://127.0.0.1:1/");
+	expect_said(&said, 1, "BAD   connections: 99999 processes hold a connection each");
 	free(few);
+	free(many);
 }
 
 /* A server that has no such path often answers with a page and 200. */
@@ -510,6 +524,8 @@ Test(operator, doctor_says_when_nobody_is_there)
 	expect_said(&said, 1, "ok    connections: 5 processes");
 	said = run("", "doctor --processes 99999 http://127.0.0.1:1/");
 	expect_said(&said, 1, "BAD   connections: 99999 processes hold a connection each");
+	said = run("DATABASE_URL='postgresql://%zz@/'", "doctor http://127.0.0.1:1/");
+	expect_said(&said, 1, "BAD   database: DATABASE_URL: not a connection string that libpq can read\n");
 }
 
 Test(operator, doctor_judges_a_token)
