@@ -218,7 +218,13 @@ Test(jwks_table, skips_rows_that_are_no_good_and_keeps_private_members_to_nobody
 	const struct issuer *good = add_key(database, ALG_EDDSA, "good", "'EdDSA'", "NULL");
 	struct responder *tasks = start("tasks", database, ALONE);
 	cr_expect_eq(list_with(tasks, api_token_by(good)), 200);
-	cr_expect(responder_has_logged(tasks, "skipped: not JSON"));
+	static const char *const lines[] = {
+	        "\"JWKS_TABLE: key 2 skipped: kty oct: a secret does not belong in a key set\"",
+	        "\"JWKS_TABLE: key 3 skipped: it holds private members\"",
+	        "\"JWKS_TABLE: key 4 skipped: not JSON\"",
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		cr_expect(responder_has_logged(tasks, lines[i]), "%s", lines[i]);
 	cr_expect_not(responder_has_logged(tasks, "nWGxne"));
 	/* The copies that processes share hold nothing of it either. */
 	const char *build = getenv("BUILD");
@@ -438,13 +444,14 @@ Test(jwks_table, starts_without_the_table_and_takes_it_when_it_comes)
 struct keeping {
 	const struct responder *tasks;
 	const char *token;
+	const char *line;
 };
 
 static bool has_failed(void *context)
 {
 	const struct keeping *keeping = context;
 	cr_assert_eq(list_with(keeping->tasks, keeping->token), 200);
-	return responder_has_logged(keeping->tasks, "JWKS_TABLE: no key set fetched");
+	return responder_has_logged(keeping->tasks, keeping->line);
 }
 
 Test(jwks_table, keeps_the_last_good_keys_for_a_time)
@@ -454,10 +461,17 @@ Test(jwks_table, keeps_the_last_good_keys_for_a_time)
 	struct responder *kept =
 	        start("tasks", database, (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", NULL});
 	cr_expect_eq(list_with(kept, api_token_by(good)), 200);
-	postgres_run("better_auth", database, "ALTER TABLE jwks RENAME TO elsewhere");
-	struct keeping keeping = {kept, api_token_by(good)};
-	until(has_failed, &keeping, "a read has failed");
-	cr_expect_eq(list_with(kept, api_token_by(good)), 200);
+	static const char *const faults[][2] = {
+	        {"UPDATE jwks SET alg = repeat('x', 300000)",
+	         "\"JWKS_TABLE: no key set fetched: larger than 256 KiB\""},
+	        {"ALTER TABLE jwks RENAME TO elsewhere", "\"JWKS_TABLE: no key set fetched: the table can't be read\""},
+	};
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		postgres_run("better_auth", database, faults[i][0]);
+		struct keeping keeping = {kept, api_token_by(good), faults[i][1]};
+		until(has_failed, &keeping, faults[i][1]);
+		cr_expect_eq(list_with(kept, api_token_by(good)), 200);
+	}
 	struct responder *stale =
 	        start("tasks", database,
 	              (const char *const[]){"JWKS_REFRESH=1", "JWKS_COOLDOWN=1", "JWKS_MAX_STALE=2", NULL});
@@ -470,4 +484,15 @@ Test(jwks_table, needs_a_database)
 	        responder_start("auth", api_settings((const char *const[]){"DATABASE_URL", "JWKS_TABLE=1", NULL}));
 	cr_expect_eq(responder_wait(auth), EXIT_FAILURE);
 	cr_expect(responder_has_logged(auth, "DATABASE_URL"));
+}
+
+/* The copy of the set that processes share begins with it. */
+Test(jwks_table, does_not_start_with_an_address_that_is_too_long_to_be_noted)
+{
+	char *url = postgres_url("todo_app", "keys");
+	struct responder *auth = start_at("auth", ask_format("%s%0*d", url, 2200, 0), ALONE);
+	free(url);
+	cr_expect_eq(responder_wait(auth), EXIT_FAILURE);
+	cr_expect(responder_has_logged(auth,
+	                               "JWKS_TABLE can't be used: no memory, or the database's address is too long"));
 }
