@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ static bool places_next(struct places *places, struct place *ret)
 /* As a string; false: too long for a name. */
 static bool copy_name(struct view name, char ret[NI_MAXHOST])
 {
-	if (name.len == 0 || name.len >= NI_MAXHOST)
+	if (name.len >= NI_MAXHOST)
 		return false;
 	memcpy(ret, name.ptr, name.len);
 	ret[name.len] = '\0';
@@ -110,19 +111,19 @@ static void lists_look_up(struct lists *lists, const struct place *place)
 	freeaddrinfo(found);
 }
 
-static bool write_all(int fd, struct view bytes)
+/* What can't be written there is nobody to read. */
+static void write_all(int fd, struct view bytes)
 {
 	while (bytes.len > 0) {
 		ssize_t written = write(fd, bytes.ptr, bytes.len);
 		if (written < 0 && errno != EINTR)
-			return false;
+			return;
 		if (written > 0)
 			bytes = view_from(bytes, (size_t)written);
 	}
-	return true;
 }
 
-/* Writes the three lists, each with a NUL behind it; nothing when they are empty. */
+/* Writes the three lists, each with a NUL behind it; nothing when they are empty or not whole. */
 static void child_run(const struct address *address, int out)
 {
 	struct lists lists = {buf_make(TEXT_MAX), buf_make(TEXT_MAX), buf_make(TEXT_MAX), 0};
@@ -137,11 +138,12 @@ static void child_run(const struct address *address, int out)
 	buf_add_char(&lists.host, '\0');
 	buf_add_char(&lists.hostaddr, '\0');
 	buf_add_char(&lists.port, '\0');
-	bool whole = buf_ok(&lists.host) && buf_ok(&lists.hostaddr) && buf_ok(&lists.port);
-	bool told = lists.count == 0 ||
-	            (whole && write_all(out, buf_view(&lists.host)) && write_all(out, buf_view(&lists.hostaddr)) &&
-	             write_all(out, buf_view(&lists.port)));
-	_exit(told ? 0 : 1);
+	if (lists.count > 0 && buf_ok(&lists.host) && buf_ok(&lists.hostaddr) && buf_ok(&lists.port)) {
+		write_all(out, buf_view(&lists.host));
+		write_all(out, buf_view(&lists.hostaddr));
+		write_all(out, buf_view(&lists.port));
+	}
+	_exit(EXIT_SUCCESS);
 }
 
 /* ---- the parent ---- */
@@ -158,7 +160,7 @@ static pid_t child_start(const struct address *address, int *ret_in)
 		/* A resolver may wait for long; nobody would end this one any more. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
-			_exit(1);
+			_exit(EXIT_FAILURE);
 		child_run(address, ends[1]);
 	}
 	close(ends[1]);

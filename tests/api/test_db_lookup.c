@@ -106,6 +106,13 @@ Test(lookup, a_host_without_an_address_stands_in_no_other_ones_way)
 	relay_stop(relay);
 }
 
+static int lowest_free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+	close(fd);
+	return fd;
+}
+
 static enum lookup_end look_up(const char *url, struct lookup *ret)
 {
 	struct config config = database_config(url);
@@ -113,7 +120,9 @@ static enum lookup_end look_up(const char *url, struct lookup *ret)
 	struct buf error = buf_make(1024);
 	struct address address;
 	cr_assert(address_make(&config, &address, &error), "%s", url);
+	int before = lowest_free_descriptor();
 	enum lookup_end end = lookup_hosts(&address, clock_monotonic() + 20 * CLOCK_SECOND, ret);
+	cr_expect_eq(lowest_free_descriptor(), before, "%s: a descriptor is left open", url);
 	address_destroy(&address);
 	buf_destroy(&error);
 	return end;

@@ -76,7 +76,8 @@ Test(pipeline, says_that_nothing_was_synced_when_nothing_could_be_sent)
 {
 	const struct step step = {.sql = "SELECT 1"};
 	struct pipeline_fault fault = {.synced = true};
-	PGresult *result;
+	char of_before;
+	PGresult *result = (PGresult *)&of_before;
 	cr_expect_eq(pipeline_run(NULL, &step, 1, in_a_minute(), &result, &fault), PIPELINE_LOST);
 	cr_expect_not(fault.synced);
 	cr_expect_null(result);
