@@ -5,11 +5,12 @@
  * which answer: …/reject is a refused token, …/tasks the list of 20, everything else /auth/me.
  *
  * As least.c it does what no program can leave out that is asked who somebody is: verifies the signature, has cJSON
- * read the claims, takes random bytes for the request's id, writes a line of the log, and waits so that a stop signal
- * ends it. */
+ * read the claims, takes random bytes for the request's id, writes a line of the log, waits so that a stop signal
+ * ends it, and leaves the web server its turn as the product does. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,12 +107,13 @@ static bool least_open(void)
 	static const char secret[SECRET_BYTES] = "a secret that verifies no token";
 	char point[SECRET_BYTES];
 	struct epoll_event wanted = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	const struct sched_param none = {0};
 	memset(point, 0x66, sizeof point);
 	point[0] = 0x58;
 	waiter = epoll_create1(EPOLL_CLOEXEC);
 	return key_new_hmac(ALG_HS256, ABSENT, (struct view){secret, sizeof secret}, &hs256) == KEY_OK &&
 	       key_new_ed25519(ABSENT, (struct view){point, sizeof point}, &ed25519) == KEY_OK &&
-	       fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) == 0 &&
+	       fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) == 0 && sched_setscheduler(0, SCHED_BATCH, &none) == 0 &&
 	       epoll_ctl(waiter, EPOLL_CTL_ADD, STDIN_FILENO, &wanted) == 0;
 }
 
