@@ -304,10 +304,10 @@ static void serve_the_queue(struct app *app, const struct app_program *program, 
 			break;
 }
 
-/* What wakes up may push aside what runs: here the web server in the midst of handing out requests, for each of them anew.
- * A batch process waits for its turn (sched(7)), so the server hands out all that it has, and then they are answered:
- * fewer switches from one process to another, and as many as a third more answers. Another policy was somebody's
- * choice. */
+/* What wakes up may push aside what runs: here the web server in the midst of handing out requests, for each of them
+ * anew. A batch process waits for its turn (sched(7)), so the server hands out all that it has, and then they are
+ * answered: fewer switches from one process to another, and as many as a third more answers. Another policy was
+ * somebody's choice. */
 static void wait_for_turn(void)
 {
 	const struct sched_param none = {0};

@@ -369,7 +369,8 @@ enum json_error json_parse(struct arena *arena, struct view text, const cJSON **
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {
-	/* cJSON_GetObjectItemCaseSensitive(), but that it compares every name to its end: most differ in their first byte. */
+	/* cJSON_GetObjectItemCaseSensitive(), but that it compares every name to its end: most differ in their first
+	 * byte. */
 	const cJSON *member = cJSON_IsObject(object) ? object->child : NULL;
 
 	while (member && (*member->string != *name || strcmp(member->string, name) != 0))

@@ -374,8 +374,7 @@ Test(wire, refuses_what_makes_no_sense)
 	        {"lengths that add up to almost nothing",
 	         BYTES(BEGIN "\1\4\0\1\0\12\0\0\377\377\377\376\377\377\377\376ab\1\4\0\1\0\0\0\0")},
 	        {"a question about values that makes no sense", BYTES(BEGIN "\1\11\0\0\0\2\0\0\11\11\1\4\0\1\0\0\0\0")},
-	        {"a question about values with a byte too many",
-	         BYTES(BEGIN "\1\11\0\0\0\1\0\0\0\1\4\0\1\0\0\0\0")},
+	        {"a question about values with a byte too many", BYTES(BEGIN "\1\11\0\0\0\1\0\0\0\1\4\0\1\0\0\0\0")},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		int pair[2];
