@@ -1,9 +1,11 @@
 /* The database while it runs: one round trip, and every way that it fails. */
 #include "support/postgres.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -541,6 +543,37 @@ Test(db, a_server_that_never_greets_is_given_up)
 	relay_stop(relay);
 }
 
+/* Its queue is full, so the system does not answer either: libpq gives up after half of the time, or is given up. */
+Test(db, a_server_that_takes_nobody_in_is_given_up)
+{
+	static const struct {
+		const char *more;
+		enum outcome outcome;
+		const char *note;
+	} cases[] = {
+	        {"", OUTCOME_DATABASE_UNAVAILABLE, "connecting failed while reaching the server\n"},
+	        {"?tcp_user_timeout=60000", OUTCOME_DATABASE_TIMEOUT, "no answer in time while reaching the server\n"},
+	};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int queued = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 0) == 0 &&
+	          getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
+	          connect(queued, (struct sockaddr *)&address, size) == 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char url[LINE];
+		snprintf(url, sizeof url, "postgresql://todo_app@127.0.0.1:%d/none%s", ntohs(address.sin_port),
+		         cases[i].more);
+		struct db *db = open_at(url, 2);
+		cr_expect_eq(read_tasks(db), cases[i].outcome, "%s", cases[i].note);
+		cr_expect(database_noted(db, cases[i].note), "%s", cases[i].note);
+		db_close(db);
+	}
+	close(queued);
+	close(listener);
+}
+
 /* Less than a millisecond is left: as a limit in whole milliseconds that would be 0, which means none. */
 Test(db, a_statement_without_time_does_not_stay_in_the_server)
 {
@@ -683,6 +716,9 @@ Test(db, each_sqlstate_has_its_outcome)
 		buf_add_char(&notes, '\0');
 		cr_expect_not_null(strstr(notes.ptr, word), "%s", notes.ptr);
 		cr_expect_null(strstr(notes.ptr, "secret"), "%s", notes.ptr);
+		/* What a shared session says of prepared statements. */
+		bool shared = strcmp(cases[i].sqlstate, "26000") == 0 || strcmp(cases[i].sqlstate, "42P05") == 0;
+		cr_expect_eq(strstr(notes.ptr, "set TODO_DATABASE_PREPARE=off") != NULL, shared, "%s", notes.ptr);
 		buf_destroy(&notes);
 		db_close(db);
 	}

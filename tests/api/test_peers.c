@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -339,6 +340,36 @@ static int listen_on_loopback(bool ipv6, in_port_t *ret_port)
 	return fd;
 }
 
+/* Asks at that port of the loopback interface; how the talk ends. */
+static enum fastcgi_result ask_by_tcp(in_port_t port, const struct ask *ask)
+{
+	const struct sockaddr_in address = {
+	        .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct buf bytes = written(ask);
+	struct buf answer = buf_make(1024 * 1024);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+	(void)!fastcgi_send(fd, buf_view(&bytes));
+	enum fastcgi_result result = fastcgi_receive(fd, &answer);
+	close(fd);
+	buf_destroy(&answer);
+	buf_destroy(&bytes);
+	return result;
+}
+
+/* Or it would ask for the next connection for ever. */
+Test(peers, a_program_whose_socket_listens_no_more_ends)
+{
+	in_port_t port = 0;
+	struct ask ask = {.target = "/health"};
+	int listener = listen_on_loopback(false, &port);
+	struct responder *health = responder_start_on(listener, "health", api_settings((const char *const[]){NULL}));
+	cr_expect_eq(ask_by_tcp(port, &ask), FASTCGI_OK);
+	shutdown(listener, SHUT_RD);
+	close(listener);
+	cr_expect_eq(responder_wait(health), EXIT_FAILURE);
+}
+
 /* FastCGI Specification 1.0 §3.2 */
 static void expect_answers_to_the_named(bool ipv6)
 {
@@ -351,24 +382,16 @@ static void expect_answers_to_the_named(bool ipv6)
 	             {"FCGI_WEB_SERVER_ADDRS=192.0.2.1,127.0.0.10", false},
 	             {"FCGI_WEB_SERVER_ADDRS=", false}};
 	struct ask ask = {.target = "/health"};
-	struct buf bytes = written(&ask);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-		struct buf answer = buf_make(1024 * 1024);
-		int listener = listen_on_loopback(ipv6, &address.sin_port);
+		in_port_t port = 0;
+		int listener = listen_on_loopback(ipv6, &port);
 		if (listener < 0)
 			cr_skip_test("there is no IPv6 here");
 		responder_start_on(listener, "health", api_settings((const char *const[]){cases[i].permitted, NULL}));
 		close(listener);
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-		(void)!fastcgi_send(fd, buf_view(&bytes));
-		cr_expect_eq(fastcgi_receive(fd, &answer), cases[i].answered ? FASTCGI_OK : FASTCGI_CLOSED, "%s",
+		cr_expect_eq(ask_by_tcp(port, &ask), cases[i].answered ? FASTCGI_OK : FASTCGI_CLOSED, "%s",
 		             cases[i].permitted);
-		close(fd);
-		buf_destroy(&answer);
 	}
-	buf_destroy(&bytes);
 }
 
 Test(peers, by_tcp_only_the_web_servers_that_were_named_are_answered)

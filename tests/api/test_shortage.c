@@ -94,6 +94,47 @@ Test(shortage, without_a_descriptor_for_a_connection_requests_wait)
 	close(fd);
 }
 
+struct patience {
+	const struct responder *responder;
+	long waits; /* so many times has it waited by then */
+};
+
+/* How often the program has waited for something (proc(5)). */
+static long waits_of(const struct responder *responder)
+{
+	char line[256];
+	long waits = -1;
+	FILE *file = fopen(ask_format("/proc/%d/status", (int)responder_pid(responder)), "r");
+	cr_assert_not_null(file);
+	while (fgets(line, sizeof line, file) && sscanf(line, "voluntary_ctxt_switches: %ld", &waits) != 1)
+		;
+	fclose(file);
+	return waits;
+}
+
+static bool has_waited(void *context)
+{
+	const struct patience *patience = context;
+	return waits_of(patience->responder) >= patience->waits;
+}
+
+/* It tries again many times a second, and a disk may be short as well. */
+Test(shortage, a_lasting_shortage_is_told_once_and_does_not_keep_the_processor_busy)
+{
+	static const char told[] = "no connection can be taken";
+	struct responder *health = responder_start("health", api_settings((const char *const[]){NULL}));
+	cr_assert_eq(status_of(health, "/health"), 200);
+	leave_descriptors(health, 0);
+	int fd = fastcgi_connect(responder_socket(health));
+	responder_until_logged(health, told);
+	struct patience patience = {health, waits_of(health) + 10};
+	until(has_waited, &patience, "it has waited ten times more");
+	struct view log = responder_log(health);
+	const char *first = strstr(log.ptr, told);
+	cr_expect(first && !strstr(first + 1, told), "%s", log.ptr);
+	close(fd);
+}
+
 Test(shortage, a_stop_is_heard_while_there_is_no_descriptor)
 {
 	struct responder *health = responder_start("health", api_settings((const char *const[]){NULL}));

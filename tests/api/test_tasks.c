@@ -311,6 +311,13 @@ Test(tasks, lists_a_thousand_tasks_whole)
 	cr_expect_eq(list->body.ptr[list->body.len - 1], ']');
 }
 
+Test(tasks, an_empty_description_is_not_a_missing_one)
+{
+	const struct answer *made = api_create(tasks, "one", ",\"description\":\"\"");
+	expect_member(made, "description", "\"\"");
+	expect_member(api_ask(tasks, "GET", api_task_path(made, ""), NULL), "description", "\"\"");
+}
+
 /* ---- replace, complete, delete ---- */
 
 Test(tasks, replaces_all_members_and_gives_absent_ones_their_defaults)
