@@ -152,7 +152,9 @@ Test(workers, signals_come_through_only_where_they_are_waited_for)
 	struct responder *health = start("health", "WORKERS=0");
 	expect_alive(health);
 	cr_expect_eq(signals_of(health, "SigBlk"), bit_of(SIGTERM) | bit_of(SIGINT) | bit_of(SIGHUP) | bit_of(SIGUSR1));
-	cr_expect_eq(signals_of(health, "SigIgn"), bit_of(SIGPIPE) | bit_of(SIGXFSZ));
+	/* Whoever started it may have ignored more. */
+	cr_expect(signals_of(health, "SigIgn") & bit_of(SIGPIPE));
+	cr_expect(signals_of(health, "SigIgn") & bit_of(SIGXFSZ));
 }
 
 /* It is let through while a head is waited for, and the next look is the last. */
