@@ -338,6 +338,28 @@ Test(db, a_connection_that_breaks_in_the_check_of_ready_is_replaced)
 	relay_stop(relay);
 }
 
+Test(db, ready_keeps_a_connection_that_is_good)
+{
+	struct db *db = database_make("db_ready_twice");
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(db_ready(db), OUTCOME_OK);
+	cr_expect_eq(read_tasks(db), OUTCOME_OK);
+	cr_expect_eq(db_counts(db).connections, 1);
+	db_close(db);
+}
+
+/* That it took too long says nothing of the schema. */
+Test(db, a_check_that_waits_is_ended_by_the_server)
+{
+	struct db *db = make_in_haste("db_check_waits");
+	PGconn *blocker =
+	        postgres_hold("db_check_waits", "BEGIN; LOCK TABLE todo.schema_version IN ACCESS EXCLUSIVE MODE");
+	cr_expect_eq(db_ready(db), OUTCOME_DATABASE_TIMEOUT);
+	cr_expect(database_noted(db, "the check of the role failed, SQLSTATE 57014\n"));
+	PQfinish(blocker);
+	db_close(db);
+}
+
 Test(db, a_prepared_statement_is_prepared_again_on_a_new_connection)
 {
 	struct db *db = database_make("db_prepared_again");
