@@ -96,20 +96,13 @@ Test(shortage, without_a_descriptor_for_a_connection_requests_wait)
 
 struct patience {
 	const struct responder *responder;
-	long waits; /* so many times has it waited by then */
+	unsigned long long waits; /* so many times has it waited by then */
 };
 
-/* How often the program has waited for something (proc(5)). */
-static long waits_of(const struct responder *responder)
+/* How often the program has waited for something. */
+static unsigned long long waits_of(const struct responder *responder)
 {
-	char line[256];
-	long waits = -1;
-	FILE *file = fopen(ask_format("/proc/%d/status", (int)responder_pid(responder)), "r");
-	cr_assert_not_null(file);
-	while (fgets(line, sizeof line, file) && sscanf(line, "voluntary_ctxt_switches: %ld", &waits) != 1)
-		;
-	fclose(file);
-	return waits;
+	return responder_status(responder, "voluntary_ctxt_switches: %llu");
 }
 
 static bool has_waited(void *context)

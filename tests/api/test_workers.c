@@ -122,20 +122,6 @@ Test(workers, a_stop_signal_leaves_no_request_behind_in_the_queue)
 	cr_expect_eq(responder_wait(auth), 0);
 }
 
-/* A line of signals in /proc/PID/status (proc(5)): one bit each. */
-static unsigned long long signals_of(const struct responder *responder, const char *name)
-{
-	char line[256];
-	unsigned long long signals = 0;
-	const char *form = ask_format("%s: %%llx", name);
-	FILE *file = fopen(ask_format("/proc/%d/status", responder_pid(responder)), "r");
-	cr_assert_not_null(file);
-	while (fgets(line, sizeof line, file) && sscanf(line, form, &signals) != 1)
-		;
-	fclose(file);
-	return signals;
-}
-
 static unsigned long long bit_of(int signal)
 {
 	return 1ull << (signal - 1);
@@ -143,7 +129,7 @@ static unsigned long long bit_of(int signal)
 
 static bool has_taken_term(void *context)
 {
-	return (signals_of(context, "ShdPnd") & bit_of(SIGTERM)) == 0;
+	return (responder_status(context, "ShdPnd: %llx") & bit_of(SIGTERM)) == 0;
 }
 
 /* One that came between a look and a wait would otherwise be waited out. */
@@ -151,10 +137,11 @@ Test(workers, signals_come_through_only_where_they_are_waited_for)
 {
 	struct responder *health = start("health", "WORKERS=0");
 	expect_alive(health);
-	cr_expect_eq(signals_of(health, "SigBlk"), bit_of(SIGTERM) | bit_of(SIGINT) | bit_of(SIGHUP) | bit_of(SIGUSR1));
+	cr_expect_eq(responder_status(health, "SigBlk: %llx"),
+	             bit_of(SIGTERM) | bit_of(SIGINT) | bit_of(SIGHUP) | bit_of(SIGUSR1));
 	/* Whoever started it may have ignored more. */
-	cr_expect(signals_of(health, "SigIgn") & bit_of(SIGPIPE));
-	cr_expect(signals_of(health, "SigIgn") & bit_of(SIGXFSZ));
+	cr_expect(responder_status(health, "SigIgn: %llx") & bit_of(SIGPIPE));
+	cr_expect(responder_status(health, "SigIgn: %llx") & bit_of(SIGXFSZ));
 }
 
 /* It is let through while a head is waited for, and the next look is the last. */

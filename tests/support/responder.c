@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -274,6 +275,18 @@ struct responder *responder_start(const char *name, const char *const settings[]
 pid_t responder_pid(const struct responder *responder)
 {
 	return responder->pid;
+}
+
+unsigned long long responder_status(const struct responder *responder, const char *form)
+{
+	char line[256];
+	unsigned long long number = 0;
+	FILE *file = fopen(ask_format("/proc/%d/status", (int)responder->pid), "r");
+	cr_assert_not_null(file);
+	while (fgets(line, sizeof line, file) && sscanf(line, form, &number) != 1)
+		;
+	fclose(file);
+	return number;
 }
 
 struct view responder_socket(const struct responder *responder)

@@ -41,6 +41,9 @@ const char *responder_state_folder(void);
 
 pid_t responder_pid(const struct responder *responder);
 
+/* The number in a line of /proc/PID/status (proc(5)), found by a form of scanf(3) for it: "SigBlk: %llx". */
+unsigned long long responder_status(const struct responder *responder, const char *form);
+
 /* The name of its socket, for fastcgi_connect(). */
 struct view responder_socket(const struct responder *responder);
 
