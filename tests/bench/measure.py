@@ -83,6 +83,11 @@ def memory(roots, without=()):
 
 # ---- load ----
 
+# What makes the load lives on the cores of what it measures. A client on another machine pushes nobody aside, so this one
+# waits for its turn as well (sched(7)): else each answer that lighttpd writes stops it, where the two share a core.
+GIVES_WAY = ("chrt", "--batch", "0")
+
+
 def raw(port, method, path, token=None, body=None):
     """A request as wrk sends it."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
@@ -101,7 +106,7 @@ def wrk(port, requests, connections, seconds, refused, roots, database):
     file.write_text("\0".join(requests))
     before = spent(roots, database)
     said = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / "wrk.lua",
+        [*GIVES_WAY, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / "wrk.lua",
          f"http://127.0.0.1:{port}/", "--", file, str(time.time_ns() // 1000 % len(requests))],
         capture_output=True, text=True)
     after = spent(roots, database)
@@ -121,7 +126,7 @@ def pgbench(url, script, connections, seconds, variables, database):
         old.unlink()
     before, children = spent([], database), os.times()
     said = subprocess.run(
-        ["pgbench", "-n", "-M", "prepared", f"-c{connections}", f"-j{min(2, connections)}", f"-T{seconds}", "-l",
+        [*GIVES_WAY, "pgbench", "-n", "-M", "prepared", f"-c{connections}", f"-j{min(2, connections)}", f"-T{seconds}", "-l",
          f"--log-prefix={log}", "-f", script, *(f"-D{name}={value}" for name, value in variables.items()), url],
         capture_output=True, text=True)
     after, ended = spent([], database), os.times()
