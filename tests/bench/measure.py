@@ -84,7 +84,7 @@ def memory(roots, without=()):
 # ---- load ----
 
 # What makes the load lives on the cores of what it measures. A client on another machine pushes nobody aside, so this one
-# waits for its turn as well (sched(7)): else each answer that lighttpd writes stops it, where the two share a core.
+# waits for its turn as well (sched(7)): else the answers that lighttpd writes stop it, where the two share a core.
 GIVES_WAY = ("chrt", "--batch", "0")
 
 
