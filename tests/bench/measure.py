@@ -66,6 +66,15 @@ def spent(roots, database):
     return sums
 
 
+def wait_for_end(root, those):
+    """Waits until no process but those is left below this one, so that the time of the others is counted as its children's."""
+    end = time.monotonic() + 30
+    while {pid for pid, *_ in tree([root])} - those:
+        if time.monotonic() > end:
+            raise SystemExit("bench: PostgreSQL keeps processes of clients that have ended")
+        time.sleep(0.01)
+
+
 def memory(roots, without=()):
     """MiB of proportional set size; None where that may not be read."""
     total = 0
@@ -124,12 +133,15 @@ def pgbench(url, script, connections, seconds, variables, database):
     log = HERE.parents[1] / "build/bench/pgbench"
     for old in log.parent.glob("pgbench.*"):
         old.unlink()
+    server = {pid for pid, *_ in tree([database])}
     before, children = spent([], database), os.times()
     said = subprocess.run(
         [*GIVES_WAY, "pgbench", "-n", "-M", "prepared", f"-c{connections}", f"-j{min(2, connections)}", f"-T{seconds}", "-l",
          f"--log-prefix={log}", "-f", script, *(f"-D{name}={value}" for name, value in variables.items()), url],
         capture_output=True, text=True)
-    after, ended = spent([], database), os.times()
+    ended = os.times()
+    wait_for_end(database, server)
+    after = spent([], database)
     done = re.search(r"number of transactions actually processed: (\d+)", said.stdout)
     rate = re.search(r"^tps = ([\d.]+)", said.stdout, re.M)
     if said.returncode or not done:
