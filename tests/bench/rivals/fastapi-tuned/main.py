@@ -94,7 +94,7 @@ async def list_tasks(limit: conint(ge=1, le=1000) = Query(1000), user_id: str = 
 async def create_task(body: TaskCreate, user_id: str = Depends(get_owner)):
     row = await pool.fetchrow(
         "INSERT INTO todo.task (user_id, id, title, description, completed, priority, due_date, tags)"
-        f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}",
+        f" VALUES ($1, $2, $3::text, $4::text, $5, $6, $7, $8::text[]) RETURNING {COLUMNS}",
         user_id, uuid4(), body.title, body.description, body.completed, body.priority, body.due_date, body.tags)
     return answer_task(row, status.HTTP_201_CREATED)
 

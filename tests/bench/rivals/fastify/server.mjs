@@ -91,7 +91,7 @@ async function serve() {
 			const [row] = await sql`
 				INSERT INTO todo.task (user_id, id, title, description, completed, priority, due_date, tags)
 				VALUES (${params.user_id}, ${randomUUID()}, ${body.title.trim()}, ${body.description ?? null},
-					${body.completed}, ${body.priority}, ${body.due_date ?? null}, ${body.tags})
+					${body.completed}, ${body.priority}, ${body.due_date ?? null}, ${body.tags}::text[])
 				RETURNING ${columns}`;
 			return reply.code(201).send(row);
 		},
