@@ -6,7 +6,9 @@
  *
  * As least.c it does what no program can leave out that is asked who somebody is: verifies the signature, has cJSON
  * read the claims, takes random bytes for the request's id, writes a line of the log, waits so that a stop signal
- * ends it, and leaves the web server its turn as the product does. */
+ * ends it, and leaves the web server its turn as the product does. For a list, and for a task that is turned over, it
+ * also has PostgreSQL run the product's statements as that user, in one round trip, and libpq read the rows. It makes
+ * no use of them: the answer is there already. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,9 @@
 #include "auth/key.h"
 #include "base/base64url.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/random.h"
+#include "db/connection.h"
 
 #ifndef LEAST
 #define LEAST false
@@ -63,7 +67,7 @@ struct answer {
 	int len;
 };
 
-static struct answer me, reject, list;
+static struct answer me, reject, list, one;
 
 static void make_answer(struct answer *answer, const char *status, const char *more, const char *body)
 {
@@ -80,6 +84,7 @@ static void make_answers(void)
 		len += (size_t)snprintf(body + len, sizeof body - len, "%c%s", i == 0 ? '[' : ',', task);
 	snprintf(body + len, sizeof body - len, "]");
 	make_answer(&list, "200\r\nContent-Type: application/json\r\n", "", body);
+	make_answer(&one, "200\r\nContent-Type: application/json\r\n", "", task);
 	make_answer(&me, "200\r\nContent-Type: application/json\r\n", "", me_body);
 	make_answer(&reject, "401\r\nContent-Type: application/problem+json\r\n",
 	            "WWW-Authenticate: Bearer realm=\"todo\", error=\"invalid_token\"\r\n", reject_body);
@@ -92,12 +97,15 @@ static const struct answer *answer_to(struct view path)
 		last = view_cut(&path, '/');
 	if (view_equal(last, VIEW("reject")))
 		return &reject;
+	if (view_equal(last, VIEW("complete")))
+		return &one;
 	return view_equal(last, VIEW("tasks")) ? &list : &me;
 }
 
 /* ---- what no program can leave out ---- */
 
 static struct key *hs256, *ed25519;
+static struct connection database;
 static int waiter = -1;
 
 /* The keys are anybody's: that a signature is wrong takes as long to find out. The generator of Ed25519 is a good
@@ -145,11 +153,49 @@ static bool least_verify(struct view credential)
 	return key_verify(len > SECRET_BYTES ? ed25519 : hs256, text, (struct view){(const char *)decoded, len});
 }
 
-static void least_work(const struct wire *wire)
+static bool least_connect(int64_t deadline)
+{
+	const struct config_source source = {.environment = environ};
+	struct connection_fault fault;
+	struct address address;
+	struct config config;
+	BUF error = buf_make(LOG_LINE);
+	return database.conn || (config_load(&source, &config, &error) && address_make(&config, &address, &error) &&
+	                         connection_open(&database, &address, deadline, &fault));
+}
+
+/* Runs what the path asks for, if that takes the database: /api/USER/tasks or /api/USER/tasks/ID/complete. */
+static bool least_run(struct view path)
+{
+	enum { API = 1, USER, TASKS, ID, COMPLETE, PARTS };
+	struct view parts[PARTS];
+	int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
+	struct pipeline_fault fault;
+	RESULT rows = NULL;
+	for (size_t i = 0; i < PARTS; i++)
+		parts[i] = view_cut(&path, '/');
+	bool lists = view_equal(parts[TASKS], VIEW("tasks")) && view_is_absent(parts[ID]);
+	if (!lists && !view_equal(parts[COMPLETE], VIEW("complete")))
+		return true;
+	const struct view filter[] = {ABSENT, ABSENT, ABSENT, ABSENT, VIEW("1001")};
+	const struct view task_id[] = {parts[ID], ABSENT, ABSENT};
+	const struct connection_job job = {
+	        .prepare = true,
+	        .user = parts[USER],
+	        .trace = ABSENT,
+	        .statement = lists ? STATEMENT_LIST_CREATED_DESC : STATEMENT_TASK_COMPLETE,
+	        .values = lists ? filter : task_id,
+	        .count = lists ? sizeof filter / sizeof *filter : sizeof task_id / sizeof *task_id,
+	};
+	return least_connect(deadline) && connection_run(&database, &job, deadline, &rows, &fault) == PIPELINE_DONE &&
+	       PQntuples(rows) > 0;
+}
+
+static bool least_work(const struct wire *wire)
 {
 	unsigned char id[ID_BYTES];
 	(void)!least_verify(wire_parameter(wire, VIEW("HTTP_AUTHORIZATION")));
-	(void)!random_bytes(id, sizeof id);
+	return random_bytes(id, sizeof id) && least_run(wire_parameter(wire, VIEW("REQUEST_URI")));
 }
 
 static void least_tell(void)
@@ -179,8 +225,9 @@ static void serve(void)
 			const struct answer *answer = answer_to(wire_parameter(&wire, VIEW("REQUEST_URI")));
 			while (wire_read(&wire, drained, sizeof drained, &got) && got > 0)
 				;
-			if (LEAST)
-				least_work(&wire);
+			/* What goes wrong would be measured as fast. */
+			if (LEAST && !least_work(&wire))
+				abort();
 			bool written = wire_write(&wire, (struct view){answer->text, (size_t)answer->len});
 			if (LEAST)
 				least_tell();
