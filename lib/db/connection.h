@@ -24,8 +24,7 @@
 	" pg_catalog.set_config('enable_seqscan', 'off', true),"                       \
 	" pg_catalog.set_config('jit', 'off', true),"                                  \
 	" pg_catalog.set_config('statement_timeout', $2, true),"                       \
-	" pg_catalog.set_config('application_name', coalesce($3,"                      \
-	" pg_catalog.current_setting('application_name')), true))"
+	" CASE WHEN $3::text IS NOT NULL THEN pg_catalog.set_config('application_name', $3, true) END)"
 
 /* Lets the writes of one user that count rows take turns; ends with the transaction.
  * Two numbers are a space of their own: 1953456239 is "todo". */

@@ -1,6 +1,8 @@
 /* Reads values in PostgreSQL's binary format. */
 #include "db/value.h"
 
+#include <endian.h>
+
 #include "base/hex.h"
 
 /* Microseconds from 1970 to 2000, where PostgreSQL counts from. */
@@ -9,12 +11,18 @@
 #define INSTANT_FIRST INT64_C(-62135596800000000)
 #define INSTANT_LAST INT64_C(253402300799999999)
 
-static uint64_t read_big_endian(const char *bytes, size_t count)
+static uint32_t read_u32(const char *bytes)
 {
-	uint64_t number = 0;
-	for (size_t i = 0; i < count; i++)
-		number = number << 8 | (unsigned char)bytes[i];
-	return number;
+	uint32_t number;
+	memcpy(&number, bytes, sizeof number);
+	return be32toh(number);
+}
+
+static uint64_t read_u64(const char *bytes)
+{
+	uint64_t number;
+	memcpy(&number, bytes, sizeof number);
+	return be64toh(number);
 }
 
 bool value_to_bool(struct view value, bool *ret)
@@ -29,7 +37,7 @@ bool value_to_int32(struct view value, int32_t *ret)
 {
 	if (value.len != 4)
 		return false;
-	*ret = (int32_t)(uint32_t)read_big_endian(value.ptr, 4);
+	*ret = (int32_t)read_u32(value.ptr);
 	return true;
 }
 
@@ -37,7 +45,7 @@ bool value_to_int64(struct view value, int64_t *ret)
 {
 	if (value.len != 8)
 		return false;
-	*ret = (int64_t)read_big_endian(value.ptr, 8);
+	*ret = (int64_t)read_u64(value.ptr);
 	return true;
 }
 
@@ -45,7 +53,7 @@ bool value_to_instant(struct view value, int64_t *ret)
 {
 	if (value.len != 8)
 		return false;
-	int64_t since_2000 = (int64_t)read_big_endian(value.ptr, 8);
+	int64_t since_2000 = (int64_t)read_u64(value.ptr);
 	if (since_2000 < INSTANT_FIRST - EPOCH_2000 || since_2000 > INSTANT_LAST - EPOCH_2000)
 		return false;
 	*ret = since_2000 + EPOCH_2000;
@@ -72,7 +80,7 @@ static bool take_u32(struct view *rest, uint32_t *ret)
 {
 	if (rest->len < 4)
 		return false;
-	*ret = (uint32_t)read_big_endian(rest->ptr, 4);
+	*ret = read_u32(rest->ptr);
 	*rest = view_from(*rest, 4);
 	return true;
 }

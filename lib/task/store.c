@@ -313,7 +313,7 @@ enum outcome task_count(const struct task_store *store, const struct task_list *
 	return run_for_number(store, STATEMENT_LIST_COUNT, values, 4, ret);
 }
 
-/* The statement of a list's order, for its first page or a later one. */
+/* The statement of a list's order, with a filter or without, for its first page or a later one. */
 static enum db_statement list_statement(const struct task_list *list)
 {
 	static const enum db_statement first[SORT_COUNT] = {
@@ -326,6 +326,9 @@ static enum db_statement list_statement(const struct task_list *list)
 		statement += STATEMENT_LIST_CREATED_DESC - STATEMENT_LIST_CREATED_ASC;
 	if (!view_is_absent(list->id))
 		statement += STATEMENT_LIST_CREATED_ASC_FROM - STATEMENT_LIST_CREATED_ASC;
+	if (!view_is_absent(list->status) || !view_is_absent(list->priority) || !view_is_absent(list->tag) ||
+	    !view_is_absent(list->pattern))
+		statement += STATEMENT_LIST_FILTERED_CREATED_ASC - STATEMENT_LIST_CREATED_ASC;
 	return (enum db_statement)statement;
 }
 

@@ -234,12 +234,12 @@ struct reader {
 	const char *mode;
 };
 
-/* Every page reads so many rows as it shows, and few blocks, wherever it begins. */
-static void expect_pages(const struct order *order, bool descending, const struct reader *reader)
+/* Every page reads so many rows as it shows, and few blocks, wherever it begins. `kind`: before the order's name. */
+static void expect_pages(const char *kind, const struct order *order, bool descending, const struct reader *reader)
 {
 	static const int limits[] = {21, 1001};
 	const char *direction = descending ? "DESC" : "ASC";
-	const char *first = ask_format("LIST_%s_%s", order->name, direction);
+	const char *first = ask_format("LIST_%s%s_%s", kind, order->name, direction);
 	const char *later = ask_format("%s_FROM", first);
 	PGconn *conn = connect_as(reader->user, reader->mode);
 	for (size_t i = 0; i < COUNT(limits); i++) {
@@ -275,7 +275,7 @@ static void expect_filters(const struct order *order, bool descending, const str
 	        "NULL, NULL, NULL, '%no such text%'",
 	        "'completed', NULL, 'home', '%no such text%'",
 	};
-	const char *name = ask_format("LIST_%s_%s", order->name, descending ? "DESC" : "ASC");
+	const char *name = ask_format("LIST_FILTERED_%s_%s", order->name, descending ? "DESC" : "ASC");
 	PGconn *conn = connect_as(reader->user, reader->mode);
 	for (size_t i = 0; i < COUNT(filters); i++) {
 		struct plan plan = explain(conn, name, reader->user, ask_format("%s, '1001'", filters[i]));
@@ -310,7 +310,8 @@ Test(plans, lists_are_read_from_the_index_of_their_order_and_cost_what_they_show
 	for (size_t i = 0; i < COUNT(readers); i++) {
 		for (size_t j = 0; j < COUNT(orders); j++) {
 			for (int descending = 0; descending < 2; descending++) {
-				expect_pages(&orders[j], descending, &readers[i]);
+				expect_pages("", &orders[j], descending, &readers[i]);
+				expect_pages("FILTERED_", &orders[j], descending, &readers[i]);
 				expect_filters(&orders[j], descending, &readers[i]);
 			}
 		}
