@@ -241,12 +241,15 @@ static void expect_anna_to_find_nothing_of_berta(struct db *db)
 	        {STATEMENT_TASK_COMPLETE, 3, {VIEW(BERTAS), VIEW("true"), ABSENT}},
 	        {STATEMENT_TASK_DELETE, 2, {VIEW(BERTAS), ABSENT}},
 	};
-	DB_RESULT list = NULL;
-	cr_assert_eq(db_run(db, principal_of("anna"), STATEMENT_LIST_CREATED_DESC, database_everything,
-	                    DATABASE_EVERYTHING, &list),
-	             OUTCOME_OK);
-	cr_expect_eq(db_rows(list), 1);
-	cr_expect(view_equal(db_value(list, 0, 2), VIEW("annas")));
+	/* First pages and later ones take turns; these are the first ones of every order, with a filter and without. */
+	for (unsigned i = STATEMENT_LIST_CREATED_ASC; i < STATEMENT_LIST_COUNT; i += 2) {
+		DB_RESULT list = NULL;
+		cr_assert_eq(db_run(db, principal_of("anna"), (enum db_statement)i, database_everything,
+		                    DATABASE_EVERYTHING, &list),
+		             OUTCOME_OK);
+		cr_expect_eq(db_rows(list), 1, "statement %u", i);
+		cr_expect(view_equal(db_value(list, 0, 2), VIEW("annas")));
+	}
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		DB_RESULT result = NULL;
 		cr_assert_eq(
