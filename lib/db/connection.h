@@ -15,8 +15,8 @@
  * nobody else's rows are read, however large a part of the table a user has. What
  * these two rule out looks endlessly expensive where there is nothing else, so that
  * jit would compile the smallest statement for longer than the rest takes. One
- * number is the answer, since nobody reads seven columns, and they would cost the
- * server and libpq more than the settings do. */
+ * number is the answer, since nobody reads seven columns, and server and libpq would
+ * describe and copy them for each request. */
 #define CONNECTION_IDENTITY                                                            \
 	"SELECT pg_catalog.num_nulls(pg_catalog.set_config('todo.user_id', $1, true)," \
 	" pg_catalog.set_config('search_path', '', true),"                             \

@@ -21,8 +21,9 @@ DECLARE
         'updated_at timestamp with time zone - true now()'];
     found text[];
 BEGIN
-    SELECT array_agg(concat_ws(' ', a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), a.atttypmod), coalesce(c.collname, '-'),
-                               a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), '-')) ORDER BY a.attnum)
+    SELECT array_agg(concat_ws(' ', a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), a.atttypmod),
+                               coalesce(c.collname, '-'), a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), '-'))
+                     ORDER BY a.attnum)
       INTO found
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
