@@ -94,8 +94,9 @@ BEGIN
     ASSERT EXISTS (
         SELECT FROM pg_catalog.pg_constraint
          WHERE conrelid = 'todo.task'::regclass AND conname = 'task_user_id_length' AND convalidated
-           AND pg_get_constraintdef(oid)
-               = 'CHECK (((user_id <> ''''::text) AND (octet_length(user_id) <= 255)))'), 'todo.task takes any user_id';
+           AND pg_get_constraintdef(oid) IN ('CHECK (((user_id <> ''''::text) AND (octet_length(user_id) <= 255)))',
+                                             'CHECK ((octet_length(user_id) <@ ''[1,256)''::int4range))')),
+        'todo.task takes any user_id';
 END
 $$;
 

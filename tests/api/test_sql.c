@@ -125,6 +125,10 @@ Test(sql, verifying_sees_what_is_broken)
 	        {"task_domains", "ALTER TABLE todo.task ALTER COLUMN tags TYPE text[]"},
 	        {"task_domains", "GRANT USAGE ON TYPE todo.task_title TO PUBLIC"},
 	        {"task_domains", "ALTER TABLE todo.task ADD CONSTRAINT more CHECK (title <> 'more')"},
+	        {"task_short_rules", "DROP INDEX todo.task_by_priority"},
+	        {"task_short_rules", "ALTER TABLE todo.task ALTER COLUMN priority_rank DROP EXPRESSION"},
+	        {"task_short_rules", "ALTER TABLE todo.task DROP CONSTRAINT task_user_id_length,"
+	                             " ADD CONSTRAINT task_user_id_length CHECK (octet_length(user_id) <= 255)"},
 	        {"task_isolation", "ALTER TABLE todo.task NO FORCE ROW LEVEL SECURITY"},
 	        {"task_isolation", "ALTER TABLE todo.task DISABLE ROW LEVEL SECURITY"},
 	        {"task_isolation", "ALTER POLICY task_of_user ON todo.task USING (true)"},
