@@ -143,13 +143,25 @@ class Least(Constant):
 
 
 class Rival(Contestant):
-    """What somebody would pick instead; its processes are ours."""
+    """What somebody would pick instead; its processes are ours. `listeners`: how many sockets share its port."""
     kind = "rival"
 
-    def __init__(self, name, works, prepare):
+    def __init__(self, name, works, prepare, listeners=1):
         super().__init__(name, works)
         self.prepare = prepare
+        self.listeners = listeners
         self.running = []
+
+    def is_up(self):
+        """Do all of it listen, and does it answer?"""
+        sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        listening = [one for one in sockets if one[1].endswith(f":{self.port:04X}") and one[3] == "0A"]
+        if len(listening) < self.listeners:
+            return False
+        try:
+            return ask(self.port, raw(self.port, "GET", "/auth/me", self.tokens.of["hs256"][0]))[0] == 200
+        except OSError:
+            return False
 
     def start(self, database, tokens):
         shutil.rmtree(RUN, ignore_errors=True)
@@ -170,11 +182,8 @@ class Rival(Contestant):
         self.roots = [one.pid for one in self.running]
         end = time.monotonic() + 30
         while time.monotonic() < end:
-            try:
-                if ask(self.port, raw(self.port, "GET", "/auth/me", tokens.of["hs256"][0]))[0] == 200:
-                    return
-            except OSError:
-                pass
+            if self.is_up():
+                return
             time.sleep(0.1)
         self.stop()
         raise SystemExit(f"bench: {self.name} does not answer, see build/bench/{self.name}.log")
@@ -233,16 +242,19 @@ class Bare(Contestant):
         return pgbench(self.database.url, self.script(work), connections, seconds, self.VARIABLES, self.database.pid)
 
 
+def uvicorn(folder, loop, http, backlog):
+    """Two processes that share the connections evenly."""
+    command = ["/usr/bin/python3", RIVALS / "serve.py", loop, http, backlog]
+    return [(RIVALS / folder, command, {})] * 2
+
+
 def fastapi():
-    # As `pip install uvicorn` brings it: asyncio's own loop, h11.
-    return [(RIVALS / "fastapi", ["/usr/bin/python3", "-m", "uvicorn", "main:app", "--port", "$PORT", "--workers", "2",
-                                  "--loop", "asyncio", "--http", "h11", "--no-access-log"], {})]
+    # As `pip install uvicorn` brings it: asyncio's own loop, h11, and its backlog.
+    return uvicorn("fastapi", "asyncio", "h11", "2048")
 
 
 def fastapi_tuned():
-    return [(RIVALS / "fastapi-tuned", ["/usr/bin/python3", "-m", "uvicorn", "main:app", "--port", "$PORT", "--workers", "2",
-                                        "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "4096"],
-             {})]
+    return uvicorn("fastapi-tuned", "uvloop", "httptools", "4096")
 
 
 def fastify():
