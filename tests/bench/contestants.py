@@ -177,7 +177,7 @@ class Rival(Contestant):
         with open(OUT / f"{self.name}.log", "ab") as log:
             for folder, command, more in self.prepare():
                 self.running.append(subprocess.Popen(
-                    [str(part).replace("$PORT", str(self.port)) for part in command], cwd=folder, stdout=log, stderr=log,
+                    [str(part) for part in command], cwd=folder, stdout=log, stderr=log,
                     stdin=subprocess.DEVNULL, env=environment | more, start_new_session=True))
         self.roots = [one.pid for one in self.running]
         end = time.monotonic() + 30
