@@ -10,7 +10,8 @@ import uvicorn
 
 sys.path.insert(0, os.getcwd())
 loop, http, backlog = sys.argv[1:]
-listener = socket.socket()
+# asyncio sets TCP_NODELAY where the protocol is said; without, each answer of two writes waits 40 ms for an acknowledgement.
+listener = socket.socket(proto=socket.IPPROTO_TCP)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 listener.bind(("127.0.0.1", int(os.environ["PORT"])))
 config = uvicorn.Config("main:app", loop=loop, http=http, backlog=int(backlog), access_log=False)
